@@ -1,0 +1,82 @@
+"""Errors a user can act on. Each writes its own message: what is wrong, what was found, what to do.
+
+The command line prints the message of a `Hsimul3rError` and exits with code 2; `--debug` adds the traceback.
+"""
+
+from pathlib import Path
+
+
+class Hsimul3rError(Exception):
+    """Base of everything that is the input's or the environment's fault, never a bug of the code."""
+
+
+class MissingPackage(Hsimul3rError):
+    def __init__(self, package: str, extra: str):
+        super().__init__(f"Package '{package}' is not installed. Run: pip install 'hsimul3r[{extra}]'")
+
+
+class UnknownScene(Hsimul3rError):
+    def __init__(self, scene: str, samples: list[str]):
+        super().__init__(
+            f"SCENE '{scene}' is neither a folder of images nor a shipped sample. "
+            f"Give a path to a folder of photos, or one of: {', '.join(samples) or 'none are shipped'}."
+        )
+
+
+class BadCapture(Hsimul3rError):
+    """A folder, an image or a `capture.yaml` that cannot be used."""
+
+    def __init__(self, where: Path | str, what: str, fix: str):
+        super().__init__(f"Capture '{where}': {what}. {fix}")
+
+
+class NoPerson(Hsimul3rError):
+    def __init__(self, what: str):
+        super().__init__(f"{what} Use photos that show one person clearly, at least shoulders to knees, in two or more views.")
+
+
+class NoOverlap(Hsimul3rError):
+    def __init__(self, what: str):
+        super().__init__(
+            f"Cameras cannot be related: {what} Take the photos at one moment, 20 to 60 degrees apart, "
+            "with the person and some textured background in each."
+        )
+
+
+class ScaleUnknown(Hsimul3rError):
+    def __init__(self, scene: str):
+        super().__init__(
+            f"Scene '{scene}' has no metric scale. Give --stature-m, or 'stature_m' in capture.yaml, or calibrated cameras."
+        )
+
+
+class NoObject(Hsimul3rError):
+    def __init__(self, what: str):
+        super().__init__(f"{what} Name the object and its boxes in capture.yaml (see docs/capture.md).")
+
+
+class BadMesh(Hsimul3rError):
+    def __init__(self, name: str, what: str):
+        super().__init__(f"Mesh '{name}' {what}. Repair it (watertight, outward normals, metres) or regenerate the object.")
+
+
+class NotFinite(Hsimul3rError):
+    def __init__(self, what: str, fix: str = "Check the inputs of this stage."):
+        super().__init__(f"{what} holds NaN or infinite values. {fix}")
+
+
+class DamagedArtifact(Hsimul3rError):
+    def __init__(self, folder: Path, what: str):
+        super().__init__(
+            f"Artifact '{folder}' is damaged: {what}. Delete that folder and run the same command again; it will be made anew."
+        )
+
+
+class RunFolderUnusable(Hsimul3rError):
+    def __init__(self, folder: Path, what: str):
+        super().__init__(f"Run folder '{folder}' cannot be written: {what}. Free space or give another place with --runs.")
+
+
+class NoRun(Hsimul3rError):
+    def __init__(self, what: str):
+        super().__init__(f"{what} Run first: make reconstruct SCENE=<sample or folder of photos>")
