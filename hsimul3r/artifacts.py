@@ -347,7 +347,9 @@ def _encode(value: Any, path: str, arrays: dict[str, ndarray]) -> Any:
         arrays[path] = value
         return {"array": path}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _encode(getattr(value, f.name), f"{path}.{f.name}".lstrip("."), arrays) for f in dataclasses.fields(value)}
+        return {
+            f.name: _encode(getattr(value, f.name), f"{path}.{f.name}".lstrip("."), arrays) for f in dataclasses.fields(value)
+        }
     if isinstance(value, tuple):
         return [_encode(item, f"{path}.{i}", arrays) for i, item in enumerate(value)]
     if isinstance(value, dict):

@@ -6,10 +6,10 @@ Cameras    OpenCV: +X right, +Y down, +Z forward. `T_cam_world` (4, 4) maps worl
            radial term: u = f * (1 + k1 * r2) * (x / z) + principal. The centre of the top-left pixel is (0, 0).
 Transforms `T_a_b` maps points of frame b to frame a: inner names meet when multiplied, `T_a_c = T_a_b @ T_b_c`.
 Quaternions wxyz, unit.
-Body       SMPL-X format: 55 joints, T-pose template with +Y up, +Z front, +X left. `pose` (55, 3) is axis-angle per joint, pose[0]
-           turns the template into the world; `transl` (3,) moves the root: joint 0 lands at J[0](betas) + transl.
-Objects    an object's own frame has +Z up, its origin on the floor under the centre of its box, +X to its right and +Y to its back:
-           a chair's sitter looks along -Y.
+Body       SMPL-X format: 55 joints, T-pose template with +Y up, +Z front, +X left. `pose` (55, 3) is axis-angle per joint,
+           pose[0] turns the template into the world; `transl` (3,) moves the root: joint 0 lands at J[0](betas) + transl.
+Objects    an object's own frame has +Z up, its origin on the floor under the centre of its box, +X to its right and +Y to
+           its back: a chair's sitter looks along -Y.
 Names      joints, bodies, keypoints and parts are matched by name, never by position in a list.
 """
 
