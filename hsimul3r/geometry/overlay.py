@@ -1,0 +1,198 @@
+"""Pictures on photographs: skeletons, masks, boxes, shaded meshes and legends. Pure: RGB uint8 (H, W, 3) in, a new one out."""
+
+import functools
+import unicodedata
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+from numpy import ndarray
+from PIL import Image, ImageDraw, ImageFont
+
+from hsimul3r.conventions import KEYPOINTS
+
+Color = tuple[int, int, int]
+Picture = UInt8[ndarray, "height width 3"]
+
+PERSON_COLORS: tuple[Color, ...] = ((255, 138, 61), (255, 86, 130), (255, 203, 46), (201, 104, 255), (255, 166, 158))
+OBJECT_COLORS: tuple[Color, ...] = ((52, 178, 255), (38, 208, 150), (96, 122, 255), (140, 220, 60), (0, 205, 214))
+UNKNOWN_COLOR: Color = (205, 205, 205)
+INK: Color = (18, 20, 24)
+
+BONES: tuple[tuple[str, str], ...] = (
+    ("nose", "left_eye"), ("nose", "right_eye"), ("left_eye", "left_ear"), ("right_eye", "right_ear"),
+    ("left_shoulder", "right_shoulder"), ("left_shoulder", "left_hip"), ("right_shoulder", "right_hip"),
+    ("left_hip", "right_hip"), ("left_shoulder", "left_elbow"), ("left_elbow", "left_wrist"),
+    ("right_shoulder", "right_elbow"), ("right_elbow", "right_wrist"), ("left_hip", "left_knee"),
+    ("left_knee", "left_ankle"), ("right_hip", "right_knee"), ("right_knee", "right_ankle"),
+    ("left_ankle", "left_heel"), ("left_heel", "left_toe"), ("right_ankle", "right_heel"), ("right_heel", "right_toe"),
+)  # fmt: skip
+
+
+def person_color(person: int) -> Color:
+    """The colour of a person in every picture; grey for the unlinked (-1)."""
+    return UNKNOWN_COLOR if person < 0 else PERSON_COLORS[person % len(PERSON_COLORS)]
+
+
+def object_color(index: int) -> Color:
+    """The colour of an object in every picture."""
+    return OBJECT_COLORS[index % len(OBJECT_COLORS)]
+
+
+def draw_skeletons(
+    image: Picture,
+    keypoints_px: Float[ndarray, "people 21 2"],
+    confidence: Float[ndarray, "people 21"],
+    *,
+    colors: Sequence[Color] | None = None,
+    labels: Sequence[str] = (),
+    min_confidence: float = 0.3,
+) -> Picture:
+    """Bones and joints (conventions.KEYPOINTS) of every person; points below `min_confidence` or not finite are left out."""
+    canvas = np.ascontiguousarray(image).copy()
+    colors = colors or [person_color(i) for i in range(len(keypoints_px))]
+    for i, (points, trust) in enumerate(zip(keypoints_px, confidence)):
+        seen = (np.asarray(trust) >= min_confidence) & np.isfinite(points).all(axis=1)
+        _draw_bones(canvas, points, seen, colors[i])
+        if i < len(labels) and seen.any():
+            top = points[seen][np.argmin(points[seen, 1])]
+            canvas = draw_tag(canvas, labels[i], (float(top[0]), float(top[1]) - 8.0 * _unit(canvas)), colors[i])
+    return canvas
+
+
+def draw_boxes(image: Picture, boxes_px: Float[ndarray, "boxes 4"], labels: Sequence[str], colors: Sequence[Color]) -> Picture:
+    """Boxes (x0, y0, x1, y1) with a name on each; rows that are not finite are left out."""
+    canvas = np.ascontiguousarray(image).copy()
+    for box, label, color in zip(boxes_px, labels, colors):
+        if not np.isfinite(box).all():
+            continue
+        corner, opposite = _pixel(box[:2]), _pixel(box[2:])
+        cv2.rectangle(canvas, corner, opposite, INK, 3 * _unit(canvas), cv2.LINE_AA)
+        cv2.rectangle(canvas, corner, opposite, color, _unit(canvas) + 1, cv2.LINE_AA)
+        canvas = draw_tag(canvas, label, (float(box[0]), float(box[1])), color)
+    return canvas
+
+
+def draw_label_mask(
+    image: Picture, labels: UInt8[ndarray, "height width"], *, color: Color = OBJECT_COLORS[0], alpha: float = 0.45
+) -> Picture:
+    """Label image of `ObjectView`: 1 (object) tinted with a contour, 2 (unknown) hatched grey, 0 as it was."""
+    canvas = np.ascontiguousarray(image).copy()
+    rows, columns = np.indices(labels.shape)
+    stripe = (rows + columns) // (4 * _unit(canvas)) % 2 == 0
+    _tint(canvas, labels == 1, color, alpha)
+    _tint(canvas, (labels == 2) & stripe, UNKNOWN_COLOR, 0.45)
+    _contour(canvas, labels == 1, color)
+    return canvas
+
+
+def draw_tag(image: Picture, text: str, at_px: tuple[float, float], color: Color) -> Picture:
+    """A name on a coloured plate whose lower left corner is `at_px`, kept inside the picture."""
+    text = _printable(text)
+    size = 11 + 3 * _unit(image)
+    font = _font(size)
+    pad = max(3, size // 4)
+    width = int(font.getlength(text)) + 2 * pad
+    height = size + 2 * pad
+    x = int(np.clip(at_px[0], 0, max(0, image.shape[1] - width)))
+    y = int(np.clip(at_px[1] - height, 0, max(0, image.shape[0] - height)))
+    picture = Image.fromarray(image)
+    draw = ImageDraw.Draw(picture)
+    draw.rounded_rectangle((x, y, x + width, y + height), radius=pad, fill=color)
+    draw.text((x + pad, y + height // 2), text, font=font, fill=INK, anchor="lm")
+    return np.array(picture)
+
+
+def draw_legend(image: Picture, entries: Sequence[tuple[str, Color]]) -> Picture:
+    """A translucent plate in the lower left corner with a coloured square and a name per entry."""
+    if not entries:
+        return image.copy()
+    entries = [(_printable(name), color) for name, color in entries]
+    size = 11 + 3 * _unit(image)
+    font, pad, row = _font(size), size // 2, int(size * 1.5)
+    width = int(max(font.getlength(name) for name, _ in entries)) + size + 3 * pad
+    top = max(0, image.shape[0] - row * len(entries) - 2 * pad)
+    canvas = image.copy()
+    _tint(canvas[top:, :width], np.ones(canvas[top:, :width].shape[:2], bool), INK, 0.65)
+    picture = Image.fromarray(canvas)
+    draw = ImageDraw.Draw(picture)
+    for i, (name, color) in enumerate(entries):
+        middle = top + pad + row * i + row // 2
+        draw.rectangle((pad, middle - size // 2, pad + size, middle + size // 2), fill=color)
+        draw.text((2 * pad + size, middle), name, font=font, fill=(245, 245, 245), anchor="lm")
+    return np.array(picture)
+
+
+def contact_sheet(images: Sequence[Picture], titles: Sequence[str] = (), *, columns: int = 2, width_px: int = 1600) -> Picture:
+    """Pictures of any sizes in a grid of equal cells, `width_px` wide in all, with a title on each where given."""
+    columns = min(columns, len(images))
+    gap = 6
+    cell = (width_px - gap * (columns + 1)) // columns
+    scaled = [_fit_width(image, cell) for image in images]
+    scaled = [draw_tag(s, titles[i], (0.0, 0.0), (240, 240, 240)) if i < len(titles) else s for i, s in enumerate(scaled)]
+    rows = [scaled[i : i + columns] for i in range(0, len(scaled), columns)]
+    heights = [max(picture.shape[0] for picture in row) for row in rows]
+    sheet = np.full((sum(heights) + gap * (len(rows) + 1), width_px, 3), 24, np.uint8)
+    y = gap
+    for row, height in zip(rows, heights):
+        for i, picture in enumerate(row):
+            x = gap + i * (cell + gap)
+            sheet[y : y + picture.shape[0], x : x + cell] = picture
+        y += height + gap
+    return sheet
+
+
+def _fit_width(image: Picture, width: int) -> Picture:
+    height = max(1, round(image.shape[0] * width / image.shape[1]))
+    method = cv2.INTER_AREA if width < image.shape[1] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (width, height), interpolation=method), np.uint8)
+
+
+def _draw_bones(canvas: Picture, points: Float[ndarray, "21 2"], seen: ndarray, color: Color) -> None:
+    unit = _unit(canvas)
+    index = {name: i for i, name in enumerate(KEYPOINTS)}
+    pairs = [(index[a], index[b]) for a, b in BONES if seen[index[a]] and seen[index[b]]]
+    for ink, thickness in ((INK, 3 * unit + 2), (color, 2 * unit)):
+        for a, b in pairs:
+            cv2.line(canvas, _pixel(points[a]), _pixel(points[b]), ink, thickness, cv2.LINE_AA)
+    for i in np.flatnonzero(seen):
+        cv2.circle(canvas, _pixel(points[i]), 2 * unit + 1, INK, -1, cv2.LINE_AA)
+        cv2.circle(canvas, _pixel(points[i]), 2 * unit - 1, (255, 255, 255), -1, cv2.LINE_AA)
+
+
+def _tint(canvas: Picture, mask: ndarray, color: Color, alpha: float) -> None:
+    blended = (1.0 - alpha) * canvas[mask] + alpha * np.array(color, float)
+    canvas[mask] = blended.round().astype(np.uint8)
+
+
+def _contour(canvas: Picture, mask: ndarray, color: Color) -> None:
+    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(canvas, outlines, -1, INK, _unit(canvas) + 2, cv2.LINE_AA)
+    cv2.drawContours(canvas, outlines, -1, color, _unit(canvas), cv2.LINE_AA)
+
+
+def _pixel(point: ndarray) -> tuple[int, int]:
+    x, y = np.clip(np.round(point), -30_000, 30_000)
+    return int(x), int(y)
+
+
+def _unit(image: ndarray) -> int:
+    """Line width that looks the same on pictures of every size."""
+    return max(1, round(max(image.shape[:2]) / 640))
+
+
+def _printable(text: str) -> str:
+    """The letters that the built-in font has: accents are dropped, other scripts become '?'."""
+    return (
+        "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+        .encode("ascii", "replace")
+        .decode()
+    )
+
+
+@functools.cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    font = ImageFont.load_default(size)
+    assert isinstance(font, ImageFont.FreeTypeFont)
+    return font
