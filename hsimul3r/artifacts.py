@@ -362,6 +362,8 @@ def _encode(value: Any, path: str, arrays: dict[str, ndarray]) -> Any:
 
 
 def _decode(kind: Any, value: Any, arrays: dict[str, ndarray]) -> Any:
+    if kind is float:
+        return float(value)
     if isinstance(value, dict) and set(value) == {"array"}:
         return arrays[value["array"]]
     origin = typing.get_origin(kind)
@@ -380,4 +382,4 @@ def _decode(kind: Any, value: Any, arrays: dict[str, ndarray]) -> Any:
     if origin is dict:
         item = typing.get_args(kind)[1]
         return {key: _decode(item, element, arrays) for key, element in value.items()}
-    return float(value) if kind is float else value
+    return value

@@ -80,3 +80,13 @@ class RunFolderUnusable(Hsimul3rError):
 class NoRun(Hsimul3rError):
     def __init__(self, what: str):
         super().__init__(f"{what} Run first: make reconstruct SCENE=<sample or folder of photos>")
+
+
+class RunFolderBusy(Hsimul3rError):
+    def __init__(self, folder: Path):
+        super().__init__(f"Run folder '{folder}' is in use by another hsimul3r process. Wait for it, or give another --runs.")
+
+
+class BadConfig(Hsimul3rError):
+    def __init__(self, path: Path | str, what: str):
+        super().__init__(f"Config '{path}': {what}.")

@@ -1,0 +1,237 @@
+"""A run on disk: one folder per stage, made once, found again by the hash of what went into it.
+
+A stage writes into `<folder>.tmp`, which is renamed when it is whole; the rename is the only commit point, so that a killed
+run leaves either the old folder or the new one. `stage.json` inside holds the key of the inputs and the hash of the content.
+"""
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import resource
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hsimul3r import __version__
+from hsimul3r.artifacts import SCHEMA_VERSION, Artifact
+from hsimul3r.errors import DamagedArtifact, NoRun, RunFolderBusy, RunFolderUnusable
+from hsimul3r.progress import Progress
+
+Made = TypeVar("Made", bound=Artifact)
+
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageRecord:
+    """What `stage.json` says of a finished stage."""
+
+    stage: str
+    key: str
+    content: str
+    seconds: float
+    peak_rss_mb: float
+
+
+class RunStore:
+    """The run folder of one scene. Use as a context manager: it holds the folder's lock."""
+
+    def __init__(self, folder: Path, progress: Progress | None = None):
+        self.folder = folder
+        self.progress = progress or Progress()
+        self._content: dict[int, tuple[Artifact, str]] = {}
+
+    def __enter__(self) -> "RunStore":
+        with _writable(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = (self.folder / ".lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._lock.close()
+            raise RunFolderBusy(self.folder) from error
+        self._clean_up()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.close()
+
+    def stage(self, name: str, kind: type[Made], run: Callable[..., Made], *inputs: Any, cfg: Any) -> Made:
+        """The artifact of `run(*inputs, cfg=cfg, out=..., progress=...)`: loaded where inputs and config match, else made.
+
+        `name` is the stage's folder. Inputs that are artifacts count by their content, folders by their files; anything else
+        must follow from these. The made artifact inherits its inputs' licences.
+        """
+        key = self._key(run, inputs, cfg)
+        record = self._record(name)
+        if record is not None and record.key == key:
+            self.progress.say(f"[dim]{name:<18} done before ({record.seconds:.0f} s)[/dim]")
+            return self.load(name, kind)
+        self.progress.say(f"[bold]{name}[/bold]")
+        start = time.perf_counter()
+        with self._fresh_folder(name) as out:
+            made = run(*inputs, cfg=cfg, out=out, progress=self.progress)
+            made = _inherit_licences(made, inputs)
+            made.save(out)
+            record = StageRecord(
+                stage=run.__module__, key=key, content=_content_hash(out),
+                seconds=round(time.perf_counter() - start, 2), peak_rss_mb=_peak_rss_mb(),
+            )  # fmt: skip
+            _write_json(out / "stage.json", asdict(record))
+        self._write_manifest()
+        return self._remember(made, record.content)
+
+    def load(self, name: str, kind: type[Made]) -> Made:
+        """The artifact of a finished stage. Raises `NoRun` where there is none, `DamagedArtifact` where it is not whole."""
+        folder = self.folder / name
+        record = self._record(name)
+        if record is None:
+            raise NoRun(f"Run '{self.folder.name}' has no finished stage '{name}'.")
+        try:
+            if _content_hash(folder) != record.content:
+                raise ValueError("its files are not those that were written")
+            return self._remember(kind.load(folder), record.content)
+        except (ValueError, OSError) as error:
+            raise DamagedArtifact(folder, str(error)) from error
+
+    def has(self, name: str) -> bool:
+        return self._record(name) is not None
+
+    def file(self, name: str, write: Callable[[Path], Any], *inputs: Artifact | Any) -> Path:
+        """A file of the run made by `write(path)`, made anew only where the inputs changed."""
+        path, key_path = self.folder / name, self.folder / f".{name}.key"
+        key = self._key(write, inputs, None)
+        if not (path.is_file() and key_path.is_file() and key_path.read_text() == key):
+            self.progress.say(f"[bold]{name}[/bold]")
+            with _writable(self.folder):
+                partial = path.with_name(f".partial-{name}")
+                write(partial)
+                partial.replace(path)
+                key_path.write_text(key)
+        return path
+
+    def _key(self, run: Callable[..., Any], inputs: tuple[Any, ...], cfg: Any) -> str:
+        parts: list[Any] = [__version__, SCHEMA_VERSION, f"{run.__module__}.{run.__qualname__}"]
+        for value in inputs:
+            if isinstance(value, Artifact):
+                parts.append(self._content[id(value)][1])
+            elif isinstance(value, Path):
+                parts.append(_folder_hash(value))
+        parts.append(asdict(cfg) if cfg is not None else None)
+        return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+    def _remember(self, artifact: Made, content: str) -> Made:
+        self._content[id(artifact)] = (artifact, content)
+        return artifact
+
+    def _record(self, name: str) -> StageRecord | None:
+        path = self.folder / name / "stage.json"
+        if not (self.folder / name).is_dir():
+            return None
+        try:
+            return StageRecord(**json.loads(path.read_text()))
+        except (OSError, ValueError, TypeError) as error:
+            raise DamagedArtifact(self.folder / name, f"stage.json cannot be read ({error})") from error
+
+    @contextmanager
+    def _fresh_folder(self, name: str) -> Iterator[Path]:
+        final, partial, old = (self.folder / f"{name}{end}" for end in ("", ".tmp", ".old"))
+        with _writable(self.folder):
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+            try:
+                yield partial
+            except BaseException:
+                shutil.rmtree(partial, ignore_errors=True)
+                raise
+            if final.exists():
+                final.rename(old)
+            partial.rename(final)
+            shutil.rmtree(old, ignore_errors=True)
+
+    def _clean_up(self) -> None:
+        """Put back what a kill between two renames left, and drop half-written folders."""
+        for old in self.folder.glob("*.old"):
+            final = old.with_suffix("")
+            if final.exists():
+                shutil.rmtree(old, ignore_errors=True)
+            else:
+                old.rename(final)
+        for partial in self.folder.glob("*.tmp"):
+            shutil.rmtree(partial, ignore_errors=True)
+
+    def _write_manifest(self) -> None:
+        """`manifest.json`: the finished stages in order, for people and for the report."""
+        stages = {}
+        for folder in sorted(path for path in self.folder.iterdir() if (path / "stage.json").is_file()):
+            record = json.loads((folder / "stage.json").read_text())
+            stages[record["stage"] + ":" + folder.name] = {"folder": folder.name, **record}
+        with _writable(self.folder):
+            _write_json(self.folder / "manifest.json", {"version": __version__, "run": self.folder.name, "stages": stages})
+
+
+@contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _UNWRITABLE:
+            raise RunFolderUnusable(folder, error.strerror or str(error)) from error
+        raise
+
+
+def _inherit_licences(made: Made, inputs: tuple[Any, ...]) -> Made:
+    sources = [value for value in (made, *inputs) if isinstance(value, Artifact)]
+    licences = tuple(sorted({licence for source in sources for licence in source.provenance.licences}))
+    return replace(made, provenance=replace(made.provenance, licences=licences))
+
+
+def _write_json(path: Path, value: Any) -> None:
+    partial = path.with_name(f".partial-{path.name}")
+    partial.write_text(json.dumps(value, indent=1))
+    partial.replace(path)
+
+
+def _content_hash(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for name in ("artifact.json", "arrays.npz"):
+        digest.update((folder / name).read_bytes())
+    return digest.hexdigest()
+
+
+def _folder_hash(folder: Path) -> str:
+    """Hash of the names and bytes of the files directly in `folder` and of the masks that a capture may name."""
+    digest = hashlib.sha256(str(folder.resolve()).encode())
+    for path in sorted(path for pattern in ("*", "masks/*") for path in folder.glob(pattern) if path.is_file()):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _peak_rss_mb() -> float:
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+
+
+def last_run(runs: Path) -> Path:
+    """The folder of the run made last. Raises `NoRun`."""
+    try:
+        name = (runs / "last").read_text().strip()
+    except OSError as error:
+        raise NoRun(f"No run was made in '{runs}' yet.") from error
+    folder = runs / Path(name).name
+    if not folder.is_dir():
+        raise NoRun(f"The last run '{name}' is no longer in '{runs}'.")
+    return folder
+
+
+def remember_run(runs: Path, name: str) -> None:
+    with _writable(runs):
+        partial = runs / f".partial-last-{os.getpid()}"
+        partial.write_text(name)
+        partial.replace(runs / "last")
