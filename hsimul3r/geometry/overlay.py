@@ -3,14 +3,18 @@
 import functools
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
 from PIL import Image, ImageDraw, ImageFont
 
+from hsimul3r.artifacts import Cameras
 from hsimul3r.conventions import KEYPOINTS
+from hsimul3r.geometry.cameras import depth, project, transform_points
+from hsimul3r.geometry.silhouette import rasterize_depth
 
 Color = tuple[int, int, int]
 Picture = UInt8[ndarray, "height width 3"]
@@ -28,6 +32,20 @@ BONES: tuple[tuple[str, str], ...] = (
     ("left_knee", "left_ankle"), ("right_hip", "right_knee"), ("right_knee", "right_ankle"),
     ("left_ankle", "left_heel"), ("left_heel", "left_toe"), ("right_ankle", "right_heel"), ("right_heel", "right_toe"),
 )  # fmt: skip
+
+
+LIGHT = np.array((-0.62, -0.66, -0.42))
+"""Direction to the light along the camera's axes (right, down, forward): from above its left shoulder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaintedMesh:
+    """A surface in the world frame, to be drawn in one colour."""
+
+    name: str
+    vertices: Float[ndarray, "vertices 3"]
+    faces: Int[ndarray, "faces 3"]
+    color: Color
 
 
 def person_color(person: int) -> Color:
@@ -85,6 +103,31 @@ def draw_label_mask(
     _tint(canvas, (labels == 2) & stripe, UNKNOWN_COLOR, 0.45)
     _contour(canvas, labels == 1, color)
     return canvas
+
+
+def draw_mesh_overlay(
+    image: Picture, meshes: Sequence[PaintedMesh], cameras: Cameras, view: int, *, alpha: float = 0.72, legend: bool = True
+) -> Picture:
+    """Shaded translucent surfaces as the camera of `view` sees them, nearer ones in front, with outlines and a legend.
+
+    `image` may be of another size than the working image, at the same aspect.
+    """
+    height, width = image.shape[:2]
+    scale = width / float(cameras.size_px[view, 0])
+    canvas = np.ascontiguousarray(image).copy()
+    if meshes:
+        vertices, faces, owner = _stack(meshes)
+        uv = (project(cameras, view, vertices) + 0.5) * scale - 0.5
+        _, face = rasterize_depth(uv, depth(cameras, view, vertices), faces, height=height, width=width)
+        shown = face >= 0
+        ink = (
+            np.array([mesh.color for mesh in meshes], float)[owner]
+            * _shade(vertices, faces, cameras.T_cam_world[view])[:, None]
+        )
+        canvas[shown] = ((1 - alpha) * canvas[shown] + alpha * np.clip(ink[face[shown]], 0, 255)).round().astype(np.uint8)
+        for i, mesh in enumerate(meshes):
+            _contour(canvas, shown & (owner[face] == i), mesh.color)
+    return draw_legend(canvas, [(mesh.name, mesh.color) for mesh in meshes]) if legend else canvas
 
 
 def draw_tag(image: Picture, text: str, at_px: tuple[float, float], color: Color) -> Picture:
@@ -147,6 +190,22 @@ def _fit_width(image: Picture, width: int) -> Picture:
     height = max(1, round(image.shape[0] * width / image.shape[1]))
     method = cv2.INTER_AREA if width < image.shape[1] else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, (width, height), interpolation=method), np.uint8)
+
+
+def _stack(meshes: Sequence[PaintedMesh]) -> tuple[ndarray, ndarray, Int[ndarray, "faces"]]:
+    offsets = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])
+    vertices = np.concatenate([mesh.vertices for mesh in meshes])
+    faces = np.concatenate([mesh.faces + offset for mesh, offset in zip(meshes, offsets)])
+    return vertices, faces, np.repeat(np.arange(len(meshes)), [len(mesh.faces) for mesh in meshes])
+
+
+def _shade(vertices: ndarray, faces: ndarray, T_cam_world: Float[ndarray, "4 4"]) -> Float[ndarray, "faces"]:
+    """Brightness of each face, Lambert's law on both sides with an ambient share."""
+    corners = transform_points(T_cam_world, vertices)[faces]
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    facing = np.sign(np.einsum("fi,fi->f", normal, corners[:, 0]))
+    unit = normal * -facing[:, None] / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
+    return 0.42 + 0.66 * np.clip(unit @ (LIGHT / np.linalg.norm(LIGHT)), 0, 1)
 
 
 def _draw_bones(canvas: Picture, points: Float[ndarray, "21 2"], seen: ndarray, color: Color) -> None:

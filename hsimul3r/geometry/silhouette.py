@@ -40,7 +40,7 @@ def _fill_nearest(uv, z, faces, kept, depth, face):  # noqa: ANN001, ANN202 (com
                 wb = ((x - ax) * (cy - ay) - (cx - ax) * (y - ay)) / area
                 wc = ((bx - ax) * (y - ay) - (x - ax) * (by - ay)) / area
                 wa = 1.0 - wb - wc
-                if wa < 0.0 or wb < 0.0 or wc < 0.0:
+                if wa < -1e-9 or wb < -1e-9 or wc < -1e-9:  # a pixel on a shared edge must not be lost to rounding
                     continue
                 distance = 1.0 / (wa / z[a] + wb / z[b] + wc / z[c])
                 if distance < depth[y, x]:
