@@ -1,0 +1,337 @@
+"""Signed distance of points to rigid solids: negative inside, with the unit gradient and the closest surface point.
+
+Two solids: a union of convex parts (the sign by half-spaces) and any watertight triangle mesh (the sign by winding number).
+Both measure the distance to the triangles of their surface, found through a tree of boxes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numba import njit
+from numpy import ndarray
+
+from hsimul3r.errors import BadMesh, NotFinite
+
+LEAF_TRIANGLES = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedDistances:
+    """Result of a query; `gradient` points out of the solid and has length one."""
+
+    distance: Float[ndarray, "points"]
+    gradient: Float[ndarray, "points 3"]
+    closest: Float[ndarray, "points 3"]
+
+
+class Solid(Protocol):
+    """Anything with a signed distance."""
+
+    def query(self, points: Float[ndarray, "points 3"]) -> SignedDistances: ...
+
+
+class ConvexUnion:
+    """The union of convex parts. `surface` is the union's watertight boundary where it is known already; else it is computed.
+
+    Raises `BadMesh` where a part is not a closed mesh with outward normals or the surface is not watertight.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[tuple[Float[ndarray, "vertices 3"], Int[ndarray, "faces 3"]]],
+        *,
+        surface: tuple[Float[ndarray, "vertices 3"], Int[ndarray, "faces 3"]] | None = None,
+        name: str = "parts",
+    ):
+        for i, (vertices, faces) in enumerate(parts):
+            check_watertight(vertices, faces, name=f"{name}[{i}]")
+        self.half_spaces = tuple(half_spaces(vertices, faces) for vertices, faces in parts)
+        self._planes = np.concatenate(self.half_spaces)
+        self._part_start = np.cumsum([0, *(len(planes) for planes in self.half_spaces)])
+        vertices, faces = surface if surface is not None else union_surface(parts)
+        check_watertight(vertices, faces, name=name)
+        self._tree = _TriangleTree(vertices, faces)
+
+    def query(self, points: Float[ndarray, "points 3"]) -> SignedDistances:
+        points = _finite_points(points)
+        return self._tree.signed(points, _inside_any_part(points, self._planes, self._part_start))
+
+
+class WatertightMesh:
+    """A closed triangle mesh with outward normals; raises `BadMesh` for any other."""
+
+    def __init__(self, vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"], *, name: str = "mesh"):
+        check_watertight(vertices, faces, name=name)
+        self._tree = _TriangleTree(vertices, faces)
+
+    def query(self, points: Float[ndarray, "points 3"]) -> SignedDistances:
+        points = _finite_points(points)
+        return self._tree.signed(points, _winding_number(points, self._tree.triangles, *self._tree.bounds) > 0.5)
+
+
+class Moved:
+    """A solid placed in the world by the rigid transform `T_world_solid`."""
+
+    def __init__(self, solid: Solid, T_world_solid: Float[ndarray, "4 4"]):
+        self._solid, self._rotation, self._position = solid, T_world_solid[:3, :3], T_world_solid[:3, 3]
+
+    def query(self, points: Float[ndarray, "points 3"]) -> SignedDistances:
+        local = self._solid.query((points - self._position) @ self._rotation)
+        return SignedDistances(
+            distance=local.distance,
+            gradient=local.gradient @ self._rotation.T,
+            closest=local.closest @ self._rotation.T + self._position,
+        )
+
+
+class HalfSpaceBelow:
+    """Everything below a horizontal plane: the floor."""
+
+    def __init__(self, height: float = 0.0):
+        self._height = height
+
+    def query(self, points: Float[ndarray, "points 3"]) -> SignedDistances:
+        closest = points.copy()
+        closest[:, 2] = self._height
+        gradient = np.tile(np.array([0.0, 0.0, 1.0]), (len(points), 1))
+        return SignedDistances(distance=points[:, 2] - self._height, gradient=gradient, closest=closest)
+
+
+def check_watertight(vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"], *, name: str) -> None:
+    """Raise `BadMesh` unless every edge is run along as often in one direction as in the other, and the volume is positive."""
+    if not np.isfinite(vertices).all():
+        raise NotFinite(f"Mesh '{name}'", "Regenerate the object.")
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).astype(np.int64)
+    low, high = edges.min(axis=1), edges.max(axis=1)
+    _, edge = np.unique(low * len(vertices) + high, return_inverse=True)
+    surplus = np.bincount(edge, weights=np.where(edges[:, 0] < edges[:, 1], 1, -1))
+    if len(faces) < 4 or surplus.any():
+        raise BadMesh(name, f"is not watertight: {len(faces)} faces, {np.count_nonzero(surplus)} open edges")
+    if (volume := mesh_volume(vertices, faces)) <= 0:
+        raise BadMesh(name, f"has a volume of {volume:.3g} m3, so its normals point inwards")
+
+
+def mesh_volume(vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"]) -> float:
+    """Volume enclosed by a closed mesh (divergence theorem)."""
+    a, b, c = (vertices[faces[:, k]] - vertices.mean(0) for k in range(3))
+    return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6)
+
+
+def half_spaces(vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"]) -> Float[ndarray, "planes 4"]:
+    """Planes (n, d) of a convex mesh's faces, so that a point p is inside where n @ p <= d for all of them."""
+    normals = np.cross(vertices[faces[:, 1]] - vertices[faces[:, 0]], vertices[faces[:, 2]] - vertices[faces[:, 0]])
+    lengths = np.linalg.norm(normals, axis=1)
+    is_face = lengths > 1e-14
+    normals = normals[is_face] / lengths[is_face, None]
+    offsets = (vertices @ normals.T).max(axis=0)
+    return np.unique(np.round(np.column_stack([normals, offsets]), 9), axis=0)
+
+
+def union_surface(
+    parts: Sequence[tuple[Float[ndarray, "vertices 3"], Int[ndarray, "faces 3"]]],
+) -> tuple[Float[ndarray, "vertices 3"], Int[ndarray, "faces 3"]]:
+    """Watertight boundary of a union of closed parts."""
+    from manifold3d import Manifold, Mesh64, OpType
+
+    solids = [Manifold(Mesh64(np.ascontiguousarray(v, np.float64), np.ascontiguousarray(f, np.uint64))) for v, f in parts]
+    mesh = Manifold.batch_boolean(solids, OpType.Add).to_mesh64()
+    return np.asarray(mesh.vert_properties)[:, :3], np.asarray(mesh.tri_verts).astype(np.int64)
+
+
+def top_heights(
+    parts: Sequence[Float[ndarray, "planes 4"]], xy: Float[ndarray, "points 2"], clearance: float = 0.05
+) -> tuple[Float[ndarray, "points parts"], Bool[ndarray, "points parts"]]:
+    """Heights at which the vertical line through each point leaves each convex part (its half-spaces) upwards.
+
+    The second array says where that is a free top: the line meets the part and no other part covers the `clearance` above it.
+    """
+    spans = np.array([_vertical_span(planes, xy) for planes in parts])
+    low, high = spans[:, 0].T, spans[:, 1].T
+    meets = low < high
+    covered = (low[:, None, :] < high[:, :, None] + clearance) & (high[:, None, :] > high[:, :, None] + 1e-9)
+    return high, meets & ~(covered & meets[:, None, :]).any(axis=2)
+
+
+def _vertical_span(planes: Float[ndarray, "planes 4"], xy: Float[ndarray, "points 2"]) -> Float[ndarray, "2 points"]:
+    room = planes[:, 3] - xy @ planes[:, :2].T
+    slope = planes[:, 2]
+    up, down, side = slope > 1e-6, slope < -1e-6, np.abs(slope) <= 1e-6
+    low = (room[:, down] / slope[down]).max(axis=1)
+    high = (room[:, up] / slope[up]).min(axis=1)
+    misses = (room[:, side] < 0).any(axis=1)
+    return np.stack([np.where(misses, np.inf, low), np.where(misses, -np.inf, high)])
+
+
+def _finite_points(points: Float[ndarray, "points 3"]) -> Float[ndarray, "points 3"]:
+    points = np.ascontiguousarray(points, np.float64)
+    if not np.isfinite(points).all():
+        raise NotFinite("A signed-distance query")
+    return points
+
+
+class _TriangleTree:
+    """Triangles in a binary tree of boxes, for the closest point."""
+
+    def __init__(self, vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"]):
+        triangles = np.ascontiguousarray(vertices[faces], np.float64)
+        order, spans, children = _split(triangles.mean(axis=1))
+        self.triangles = np.ascontiguousarray(triangles[order])
+        self._edges = self.triangles[:, 1:] - self.triangles[:, :1]
+        self._products = np.stack(
+            [(self._edges[:, i] * self._edges[:, j]).sum(-1) for i, j in ((0, 0), (0, 1), (1, 1))], axis=1
+        )
+        self._spans, self._children = spans, children
+        self._low = np.array([self.triangles[a:b].min(axis=(0, 1)) for a, b in spans])
+        self._high = np.array([self.triangles[a:b].max(axis=(0, 1)) for a, b in spans])
+        self.bounds = self._low[0], self._high[0]
+
+    def signed(self, points: Float[ndarray, "points 3"], is_inside: Bool[ndarray, "points"]) -> SignedDistances:
+        tree = self._spans, self._children, self._low, self._high
+        closest, face = _closest_points(points, self.triangles, self._edges, self._products, *tree)
+        offset = points - closest
+        length = np.linalg.norm(offset, axis=1)
+        sign = np.where(is_inside, -1.0, 1.0)
+        is_off = length > 1e-9
+        gradient = offset * (sign / np.where(is_off, length, 1.0))[:, None]
+        gradient[~is_off] = _unit_normals(self.triangles[face[~is_off]])
+        return SignedDistances(distance=sign * length, gradient=gradient, closest=closest)
+
+
+def _unit_normals(triangles: Float[ndarray, "faces 3 3"]) -> Float[ndarray, "faces 3"]:
+    normals = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
+    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-300)
+
+
+def _split(
+    centres: Float[ndarray, "faces 3"],
+) -> tuple[Int[ndarray, "faces"], Int[ndarray, "nodes 2"], Int[ndarray, "nodes 2"]]:
+    """Order of the triangles, range of each node in that order, its children (-1 for a leaf); median splits of the longest side."""
+    order = np.arange(len(centres))
+    spans, children = [(0, len(centres))], [(-1, -1)]
+    pending = [0]
+    while pending:
+        node = pending.pop()
+        start, stop = spans[node]
+        if stop - start <= LEAF_TRIANGLES:
+            continue
+        inside = centres[order[start:stop]]
+        axis = int(np.ptp(inside, axis=0).argmax())
+        order[start:stop] = order[start:stop][np.argsort(inside[:, axis], kind="stable")]
+        middle = (start + stop) // 2
+        children[node] = (len(spans), len(spans) + 1)
+        pending += children[node]
+        spans += [(start, middle), (middle, stop)]
+        children += [(-1, -1), (-1, -1)]
+    return order, np.array(spans), np.array(children)
+
+
+@njit(cache=True)
+def _closest_on_triangle(d1, d2, ab2, abac, ac2):  # noqa: ANN001, ANN202
+    """Coordinates (v, w) of the closest point a + v ab + w ac, from ab.ap, ac.ap, ab.ab, ab.ac and ac.ac, by the region of the
+    triangle's plane that p projects to (Ericson, Real-Time Collision Detection, 5.1.5)."""
+    if d1 <= 0 and d2 <= 0:
+        return 0.0, 0.0
+    d3, d4, d5, d6 = d1 - ab2, d2 - abac, d1 - abac, d2 - ac2
+    if d3 >= 0 and d4 <= d3:
+        return 1.0, 0.0
+    vc = d1 * d4 - d3 * d2
+    if vc <= 0 and d1 >= 0 and d3 <= 0 and ab2 > 0:
+        return d1 / ab2, 0.0
+    if d6 >= 0 and d5 <= d6:
+        return 0.0, 1.0
+    vb = d5 * d2 - d1 * d6
+    if vb <= 0 and d2 >= 0 and d6 <= 0 and ac2 > 0:
+        return 0.0, d2 / ac2
+    va = d3 * d6 - d5 * d4
+    opposite = (d4 - d3) + (d5 - d6)
+    if va <= 0 and opposite > 0:
+        return 1 - (d4 - d3) / opposite, (d4 - d3) / opposite
+    total = va + vb + vc
+    return (vb / total, vc / total) if total > 0 else (0.0, 0.0)
+
+
+@njit(cache=True)
+def _dot(ax, ay, az, bx, by, bz):  # noqa: ANN001, ANN202
+    return ax * bx + ay * by + az * bz
+
+
+@njit(cache=True)
+def _box_distance2(p, low, high):  # noqa: ANN001, ANN202
+    total = 0.0
+    for k in range(3):
+        gap = max(low[k] - p[k], 0.0, p[k] - high[k])
+        total += gap * gap
+    return total
+
+
+@njit(cache=True)
+def _closest_points(points, triangles, edges, products, spans, children, low, high):  # noqa: ANN001, ANN202
+    closest = np.empty_like(points)
+    face = np.empty(len(points), np.int64)
+    stack = np.empty(64, np.int64)
+    for i in range(len(points)):
+        p = points[i]
+        best = np.inf
+        stack[0], top = 0, 1
+        while top:
+            top -= 1
+            node = stack[top]
+            if _box_distance2(p, low[node], high[node]) >= best:
+                continue
+            left, right = children[node]
+            if left >= 0:
+                if _box_distance2(p, low[left], high[left]) < _box_distance2(p, low[right], high[right]):
+                    left, right = right, left
+                stack[top], stack[top + 1] = left, right
+                top += 2
+                continue
+            for f in range(spans[node, 0], spans[node, 1]):
+                a, ab, ac = triangles[f, 0], edges[f, 0], edges[f, 1]
+                x, y, z = p[0] - a[0], p[1] - a[1], p[2] - a[2]
+                d1, d2 = _dot(ab[0], ab[1], ab[2], x, y, z), _dot(ac[0], ac[1], ac[2], x, y, z)
+                v, w = _closest_on_triangle(d1, d2, products[f, 0], products[f, 1], products[f, 2])
+                x, y, z = x - v * ab[0] - w * ac[0], y - v * ab[1] - w * ac[1], z - v * ab[2] - w * ac[2]
+                if x * x + y * y + z * z < best:
+                    best, face[i] = x * x + y * y + z * z, f
+                    closest[i, 0], closest[i, 1], closest[i, 2] = p[0] - x, p[1] - y, p[2] - z
+    return closest, face
+
+
+@njit(cache=True)
+def _inside_any_part(points, planes, part_start):  # noqa: ANN001, ANN202
+    inside = np.zeros(len(points), np.bool_)
+    for i in range(len(points)):
+        for part in range(len(part_start) - 1):
+            is_in = True
+            for k in range(part_start[part], part_start[part + 1]):
+                if planes[k, 0] * points[i, 0] + planes[k, 1] * points[i, 1] + planes[k, 2] * points[i, 2] > planes[k, 3]:
+                    is_in = False
+                    break
+            if is_in:
+                inside[i] = True
+                break
+    return inside
+
+
+@njit(cache=True)
+def _winding_number(points, triangles, low, high):  # noqa: ANN001, ANN202
+    """Solid angle of the surface over 4 pi, seen from each point; 0 outside the bounding box (van Oosterom, Strackee 1983)."""
+    winding = np.zeros(len(points))
+    for i in range(len(points)):
+        if _box_distance2(points[i], low, high) > 0:
+            continue
+        x, y, z = points[i]
+        for f in range(len(triangles)):
+            ax, ay, az = triangles[f, 0, 0] - x, triangles[f, 0, 1] - y, triangles[f, 0, 2] - z
+            bx, by, bz = triangles[f, 1, 0] - x, triangles[f, 1, 1] - y, triangles[f, 1, 2] - z
+            cx, cy, cz = triangles[f, 2, 0] - x, triangles[f, 2, 1] - y, triangles[f, 2, 2] - z
+            la, lb = np.sqrt(_dot(ax, ay, az, ax, ay, az)), np.sqrt(_dot(bx, by, bz, bx, by, bz))
+            lc = np.sqrt(_dot(cx, cy, cz, cx, cy, cz))
+            volume = _dot(ax, ay, az, by * cz - bz * cy, bz * cx - bx * cz, bx * cy - by * cx)
+            spread = la * lb * lc + _dot(ax, ay, az, bx, by, bz) * lc
+            spread += _dot(bx, by, bz, cx, cy, cz) * la + _dot(cx, cy, cz, ax, ay, az) * lb
+            winding[i] += 2 * np.arctan2(volume, spread)
+    return winding / (4 * np.pi)
