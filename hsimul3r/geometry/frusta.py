@@ -1,0 +1,178 @@
+"""Furniture as a set of frusta, and its silhouettes by scanline filling: a convex part's row spans from its edges alone.
+
+A frustum is one row of `FRUSTUM_COLUMNS` numbers: bottom ring (x, y, z, half x, half y), top ring (the same), roundness and
+spin. Roundness -1 gives four corners; 0 to 1 gives sixteen, from a square outline to an ellipse. `spin` turns the part about
+the object's z axis.
+"""
+
+from typing import Final
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+from numba import njit
+from numpy import ndarray
+
+from hsimul3r.artifacts import Cameras, ConvexPart
+from hsimul3r.geometry.mesh import convex_part
+
+FRUSTUM_COLUMNS: Final = 12
+SQUARE: Final = -1.0
+RING: Final = 16
+NEAR_M: Final = 0.1
+
+
+def pinholes(cameras: Cameras) -> Float[ndarray, "views 16"]:
+    """Rows for the compiled code: T_cam_world[:3] (12 numbers), focal, principal x and y, k1."""
+    poses = np.asarray(cameras.T_cam_world, float)[:, :3].reshape(-1, 12)
+    return np.column_stack([poses, cameras.focal_px, cameras.principal_px, cameras.k1]).astype(float)
+
+
+def crop_pinholes(
+    rows: Float[ndarray, "views 16"], corner_px: Float[ndarray, "views 2"], step_px: Float[ndarray, "views"]
+) -> Float[ndarray, "views 16"]:
+    """Cameras of images that take every `step_px`-th pixel from `corner_px` on."""
+    cropped = rows.copy()
+    cropped[:, 12] = rows[:, 12] / step_px
+    cropped[:, 13:15] = (rows[:, 13:15] - corner_px) / step_px[:, None]
+    return cropped
+
+
+def frustum_parts(rows: Float[ndarray, "parts 12"]) -> tuple[ConvexPart, ...]:
+    """The frusta as convex meshes, in the object's frame."""
+    vertices = np.empty((2 * RING, 3))
+    pose = np.array([0.0, 0.0, 0.0])
+    return tuple(convex_part(vertices[: 2 * _expand(row, pose, vertices)].copy()) for row in np.asarray(rows, float))
+
+
+def silhouettes(
+    rows: Float[ndarray, "parts 12"],
+    pose: Float[ndarray, "3"],
+    cameras: Float[ndarray, "views 16"],
+    shifts_px: Float[ndarray, "views 2"],
+    *,
+    height: int,
+    width: int,
+) -> Bool[ndarray, "views height width"]:
+    """Masks of a union of frusta at `pose` (x, y, yaw) in every view, each moved by its shift."""
+    masks = np.zeros((len(cameras), height, width), np.bool_)
+    _fill(np.ascontiguousarray(rows, float), np.asarray(pose, float), cameras, np.asarray(shifts_px, float), masks)
+    return masks
+
+
+@njit(cache=True)
+def silhouette_energies(rows, poses, shifts, cameras, labels, object_px, stamp, count):  # noqa: ANN001, ANN202 (compiled)
+    """Mean over views of 1 - IoU for a population of objects; label 2 (unknown) counts nowhere.
+
+    rows (n, parts, 12), poses (n, 3), shifts (n, views, 2), labels (views, h, w), object_px (views,) how many pixels are 1;
+    `stamp` (views, h, w) int64 and `count` (1,) int64 are scratch kept between calls. Views without object pixels are left out.
+    """
+    views, height, width = labels.shape
+    vertices, uv = np.empty((2 * RING, 3)), np.empty((2 * RING, 2))
+    low, high = np.empty(height), np.empty(height)
+    energies, inside, outside = np.zeros(len(rows)), np.zeros(views), np.zeros(views)
+    seen = 0
+    for v in range(views):
+        seen += object_px[v] > 0
+    for k in range(len(rows)):
+        inside[:], outside[:] = 0.0, 0.0
+        count[0] += 1
+        for i in range(rows.shape[1]):
+            ring = _expand(rows[k, i], poses[k], vertices)
+            for v in range(views):
+                if object_px[v] <= 0:
+                    continue
+                first, last = _spans(vertices, ring, cameras[v], shifts[k, v], uv, low, high)
+                for r in range(first, last + 1):
+                    for c in range(max(int(np.ceil(low[r])), 0), min(int(np.floor(high[r])), width - 1) + 1):
+                        if stamp[v, r, c] != count[0]:
+                            stamp[v, r, c] = count[0]
+                            inside[v] += labels[v, r, c] == 1
+                            outside[v] += labels[v, r, c] == 0
+        for v in range(views):
+            if object_px[v] > 0:
+                energies[k] += (1.0 - inside[v] / (object_px[v] + outside[v])) / seen
+    return energies
+
+
+@njit(cache=True)
+def _fill(rows, pose, cameras, shifts, masks):  # noqa: ANN001, ANN202 (compiled)
+    views, height, width = masks.shape
+    vertices, uv = np.empty((2 * RING, 3)), np.empty((2 * RING, 2))
+    low, high = np.empty(height), np.empty(height)
+    for i in range(len(rows)):
+        ring = _expand(rows[i], pose, vertices)
+        for v in range(views):
+            first, last = _spans(vertices, ring, cameras[v], shifts[v], uv, low, high)
+            for r in range(first, last + 1):
+                for c in range(max(int(np.ceil(low[r])), 0), min(int(np.floor(high[r])), width - 1) + 1):
+                    masks[v, r, c] = True
+
+
+@njit(cache=True)
+def _expand(row, pose, vertices):  # noqa: ANN001, ANN202 (compiled)
+    """Write the frustum's vertices, bottom ring then top ring, into `vertices`; returns how many a ring has."""
+    ring = 4 if row[10] < 0.0 else RING
+    c, s = np.cos(pose[2] + row[11]), np.sin(pose[2] + row[11])
+    for i in range(ring):
+        if ring == 4:
+            a, b = (-1.0 if i == 0 or i == 3 else 1.0), (-1.0 if i < 2 else 1.0)
+        else:
+            a, b = np.cos(2.0 * np.pi * i / RING), np.sin(2.0 * np.pi * i / RING)
+            stretch = (1.0 - row[10]) / max(abs(a), abs(b)) + row[10]
+            a, b = stretch * a, stretch * b
+        for level in range(2):
+            x = row[5 * level] + a * row[5 * level + 3]
+            y = row[5 * level + 1] + b * row[5 * level + 4]
+            j = i + level * ring
+            vertices[j, 0] = c * x - s * y + pose[0]
+            vertices[j, 1] = s * x + c * y + pose[1]
+            vertices[j, 2] = row[5 * level + 2]
+    return ring
+
+
+@njit(cache=True)
+def _spans(vertices, ring, camera, shift, uv, low, high):  # noqa: ANN001, ANN202 (compiled)
+    """Project a frustum and find, row by row, its leftmost and rightmost pixel; returns the first and last row."""
+    top, bottom = 1e9, -1e9
+    for j in range(2 * ring):
+        _project(vertices[j], camera, shift, uv[j])
+        top, bottom = min(top, uv[j, 1]), max(bottom, uv[j, 1])
+    first, last = max(int(np.ceil(top)), 0), min(int(np.floor(bottom)), len(low) - 1)
+    for r in range(first, last + 1):
+        low[r], high[r] = 1e9, -1e9
+    for j in range(ring):
+        n = (j + 1) % ring
+        _widen(uv[j], uv[n], low, high)
+        _widen(uv[j + ring], uv[n + ring], low, high)
+        _widen(uv[j], uv[j + ring], low, high)
+    return first, last
+
+
+@njit(cache=True)
+def _project(point, camera, shift, uv):  # noqa: ANN001, ANN202 (compiled)
+    """u = f (1 + k1 r2) x / z + principal; r2 is held where the polynomial would turn back (see conventions.py)."""
+    x = camera[0] * point[0] + camera[1] * point[1] + camera[2] * point[2] + camera[3]
+    y = camera[4] * point[0] + camera[5] * point[1] + camera[6] * point[2] + camera[7]
+    z = max(camera[8] * point[0] + camera[9] * point[1] + camera[10] * point[2] + camera[11], NEAR_M)
+    x, y = x / z, y / z
+    r2 = x * x + y * y
+    if camera[15] < 0.0:
+        r2 = min(r2, -1.0 / (3.0 * camera[15]))
+    scale = camera[12] * (1.0 + camera[15] * r2)
+    uv[0] = scale * x + camera[13] + shift[0]
+    uv[1] = scale * y + camera[14] + shift[1]
+
+
+@njit(cache=True)
+def _widen(a, b, low, high):  # noqa: ANN001, ANN202 (compiled)
+    """Let the rows that the segment a-b crosses span it."""
+    if a[1] > b[1]:
+        a, b = b, a
+    first, last = max(int(np.ceil(a[1])), 0), min(int(np.floor(b[1])), len(low) - 1)
+    if last < first:
+        return
+    slope = (b[0] - a[0]) / max(b[1] - a[1], 1e-9)
+    x = a[0] + slope * (first - a[1])
+    for r in range(first, last + 1):
+        low[r], high[r] = min(low[r], x), max(high[r], x)
+        x += slope
