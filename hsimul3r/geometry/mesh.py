@@ -1,0 +1,118 @@
+"""Closed triangle meshes: convex hulls, watertight unions, volume and inertia in closed form, surface samples."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import manifold3d
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+from scipy.spatial import ConvexHull, QhullError
+
+from hsimul3r.artifacts import ConvexPart
+from hsimul3r.errors import BadMesh
+
+
+@dataclass(frozen=True, kw_only=True)
+class Solid:
+    """Volume integrals of a closed mesh of unit density."""
+
+    volume_m3: float
+    centroid: Float[ndarray, "3"]
+    inertia: Float[ndarray, "3 3"]
+    """About the centroid, along the frame's axes, per unit density [m^5]."""
+
+
+def convex_part(points: Float[ndarray, "points 3"], name: str = "part") -> ConvexPart:
+    """Convex hull of `points` with outward normals; points inside are left out."""
+    try:
+        hull = ConvexHull(points)
+    except (QhullError, ValueError) as error:
+        raise BadMesh(name, "is flat: its points span no volume") from error
+    index = np.full(len(points), -1, np.int64)
+    index[hull.vertices] = np.arange(len(hull.vertices))
+    faces = index[hull.simplices]
+    vertices = np.asarray(points, float)[hull.vertices]
+    corner = vertices[faces]
+    normal = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    is_inward = np.einsum("fk,fk->f", normal, hull.equations[:, :3]) < 0.0
+    faces[is_inward] = faces[is_inward][:, ::-1]
+    return ConvexPart(vertices=vertices, faces=faces.astype(np.int32))
+
+
+def union(parts: Sequence[ConvexPart], name: str = "object") -> tuple[Float[ndarray, "vertices 3"], Int[ndarray, "faces 3"]]:
+    """Watertight surface of the union of convex parts.
+
+    Raises `BadMesh` where nothing is left or the result is not closed.
+    """
+    solids = [_manifold(part.vertices, part.faces, f"{name} part {i}") for i, part in enumerate(parts)]
+    if not solids:
+        raise BadMesh(name, "has no parts")
+    merged = manifold3d.Manifold.batch_boolean(solids, manifold3d.OpType.Add)
+    mesh = merged.to_mesh64()
+    used, inverse = np.unique(np.asarray(mesh.tri_verts, np.int64), return_inverse=True)
+    vertices = np.asarray(mesh.vert_properties, float)[used, :3]
+    faces = inverse.reshape(-1, 3).astype(np.int32)
+    require_watertight(name, vertices, faces)
+    return vertices, faces
+
+
+def is_watertight(faces: Int[ndarray, "faces 3"]) -> bool:
+    """True where every edge is used once in each direction: closed and consistently oriented."""
+    if len(faces) == 0:
+        return False
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).astype(np.int64)
+    if (edges[:, 0] == edges[:, 1]).any():
+        return False
+    size = int(edges.max()) + 1
+    forward, uses = np.unique(edges[:, 0] * size + edges[:, 1], return_counts=True)
+    backward = np.unique(edges[:, 1] * size + edges[:, 0])
+    return bool((uses == 1).all()) and np.array_equal(forward, backward)
+
+
+def require_watertight(name: str, vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"]) -> None:
+    """Raise `BadMesh` unless the mesh is finite, closed, consistently oriented and has a positive volume."""
+    if not np.isfinite(vertices).all():
+        raise BadMesh(name, "has vertices that are not finite")
+    if not is_watertight(faces):
+        raise BadMesh(name, "is not watertight")
+    if solid(vertices, faces).volume_m3 <= 0.0:
+        raise BadMesh(name, "has its normals inside out")
+
+
+def solid(vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"]) -> Solid:
+    """Volume, centroid and inertia of a closed mesh as sums over the tetrahedra (origin, face).
+
+    With a tetrahedron's signed volume V and corners a, b, c beside the origin, its second moment is
+    V/20 (s s^T + a a^T + b b^T + c c^T), s = a + b + c.
+    """
+    corner = vertices[faces].astype(float)
+    signed = np.einsum("fk,fk->f", corner[:, 0], np.cross(corner[:, 1], corner[:, 2])) / 6.0
+    volume = float(signed.sum())
+    total = corner.sum(axis=1)
+    safe = volume if volume != 0.0 else np.inf
+    centroid = np.einsum("f,fk->k", signed, total) / (4.0 * safe)
+    second = np.einsum("f,fi,fj->ij", signed, total, total) + np.einsum("f,fci,fcj->ij", signed, corner, corner)
+    second = second / 20.0 - volume * np.outer(centroid, centroid)
+    return Solid(volume_m3=volume, centroid=centroid, inertia=np.trace(second) * np.eye(3) - second)
+
+
+def sample_surface(
+    vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"], count: int, rng: np.random.Generator
+) -> Float[ndarray, "count 3"]:
+    """Points spread evenly over the surface."""
+    corner = vertices[faces]
+    area = np.linalg.norm(np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]), axis=1)
+    face = rng.choice(len(faces), size=count, p=area / area.sum())
+    a, b = np.sqrt(rng.random(count)), rng.random(count)
+    weight = np.stack([1.0 - a, a * (1.0 - b), a * b], axis=1)
+    return np.einsum("nc,nck->nk", weight, corner[face])
+
+
+def _manifold(vertices: ndarray, faces: ndarray, name: str) -> manifold3d.Manifold:
+    mesh = manifold3d.Mesh64(np.ascontiguousarray(vertices, np.float64), np.ascontiguousarray(faces, np.uint64))
+    made = manifold3d.Manifold(mesh)
+    if made.status() != manifold3d.Error.NoError or made.volume() <= 0.0:
+        raise BadMesh(name, f"is not a closed solid ({made.status().name})")
+    return made
+
