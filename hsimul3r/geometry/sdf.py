@@ -13,7 +13,9 @@ from jaxtyping import Bool, Float, Int
 from numba import njit
 from numpy import ndarray
 
-from hsimul3r.errors import BadMesh, NotFinite
+from hsimul3r.artifacts import ConvexPart
+from hsimul3r.errors import NotFinite
+from hsimul3r.geometry.mesh import require_watertight, union
 
 LEAF_TRIANGLES = 4
 
@@ -27,8 +29,8 @@ class SignedDistances:
     closest: Float[ndarray, "points 3"]
 
 
-class Solid(Protocol):
-    """Anything with a signed distance."""
+class SignedDistanceField(Protocol):
+    """Any solid that knows its signed distance."""
 
     def query(self, points: Float[ndarray, "points 3"]) -> SignedDistances: ...
 
@@ -41,18 +43,18 @@ class ConvexUnion:
 
     def __init__(
         self,
-        parts: Sequence[tuple[Float[ndarray, "vertices 3"], Int[ndarray, "faces 3"]]],
+        parts: Sequence[ConvexPart],
         *,
         surface: tuple[Float[ndarray, "vertices 3"], Int[ndarray, "faces 3"]] | None = None,
         name: str = "parts",
     ):
-        for i, (vertices, faces) in enumerate(parts):
-            check_watertight(vertices, faces, name=f"{name}[{i}]")
-        self.half_spaces = tuple(half_spaces(vertices, faces) for vertices, faces in parts)
+        for i, part in enumerate(parts):
+            require_watertight(f"{name} part {i}", part.vertices, part.faces)
+        self.half_spaces = tuple(half_spaces(part) for part in parts)
         self._planes = np.concatenate(self.half_spaces)
         self._part_start = np.cumsum([0, *(len(planes) for planes in self.half_spaces)])
-        vertices, faces = surface if surface is not None else union_surface(parts)
-        check_watertight(vertices, faces, name=name)
+        vertices, faces = surface if surface is not None else union(parts, name)
+        require_watertight(name, vertices, faces)
         self._tree = _TriangleTree(vertices, faces)
 
     def query(self, points: Float[ndarray, "points 3"]) -> SignedDistances:
@@ -64,7 +66,7 @@ class WatertightMesh:
     """A closed triangle mesh with outward normals; raises `BadMesh` for any other."""
 
     def __init__(self, vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"], *, name: str = "mesh"):
-        check_watertight(vertices, faces, name=name)
+        require_watertight(name, vertices, faces)
         self._tree = _TriangleTree(vertices, faces)
 
     def query(self, points: Float[ndarray, "points 3"]) -> SignedDistances:
@@ -75,7 +77,7 @@ class WatertightMesh:
 class Moved:
     """A solid placed in the world by the rigid transform `T_world_solid`."""
 
-    def __init__(self, solid: Solid, T_world_solid: Float[ndarray, "4 4"]):
+    def __init__(self, solid: SignedDistanceField, T_world_solid: Float[ndarray, "4 4"]):
         self._solid, self._rotation, self._position = solid, T_world_solid[:3, :3], T_world_solid[:3, 3]
 
     def query(self, points: Float[ndarray, "points 3"]) -> SignedDistances:
@@ -100,45 +102,15 @@ class HalfSpaceBelow:
         return SignedDistances(distance=points[:, 2] - self._height, gradient=gradient, closest=closest)
 
 
-def check_watertight(vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"], *, name: str) -> None:
-    """Raise `BadMesh` unless every edge is run along as often in one direction as in the other, and the volume is positive."""
-    if not np.isfinite(vertices).all():
-        raise NotFinite(f"Mesh '{name}'", "Regenerate the object.")
-    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).astype(np.int64)
-    low, high = edges.min(axis=1), edges.max(axis=1)
-    _, edge = np.unique(low * len(vertices) + high, return_inverse=True)
-    surplus = np.bincount(edge, weights=np.where(edges[:, 0] < edges[:, 1], 1, -1))
-    if len(faces) < 4 or surplus.any():
-        raise BadMesh(name, f"is not watertight: {len(faces)} faces, {np.count_nonzero(surplus)} open edges")
-    if (volume := mesh_volume(vertices, faces)) <= 0:
-        raise BadMesh(name, f"has a volume of {volume:.3g} m3, so its normals point inwards")
-
-
-def mesh_volume(vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"]) -> float:
-    """Volume enclosed by a closed mesh (divergence theorem)."""
-    a, b, c = (vertices[faces[:, k]] - vertices.mean(0) for k in range(3))
-    return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6)
-
-
-def half_spaces(vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"]) -> Float[ndarray, "planes 4"]:
-    """Planes (n, d) of a convex mesh's faces, so that a point p is inside where n @ p <= d for all of them."""
+def half_spaces(part: ConvexPart) -> Float[ndarray, "planes 4"]:
+    """Planes (n, d) of a convex part's faces: a point p is inside where n @ p <= d for all of them."""
+    vertices, faces = part.vertices, part.faces
     normals = np.cross(vertices[faces[:, 1]] - vertices[faces[:, 0]], vertices[faces[:, 2]] - vertices[faces[:, 0]])
     lengths = np.linalg.norm(normals, axis=1)
     is_face = lengths > 1e-14
     normals = normals[is_face] / lengths[is_face, None]
     offsets = (vertices @ normals.T).max(axis=0)
     return np.unique(np.round(np.column_stack([normals, offsets]), 9), axis=0)
-
-
-def union_surface(
-    parts: Sequence[tuple[Float[ndarray, "vertices 3"], Int[ndarray, "faces 3"]]],
-) -> tuple[Float[ndarray, "vertices 3"], Int[ndarray, "faces 3"]]:
-    """Watertight boundary of a union of closed parts."""
-    from manifold3d import Manifold, Mesh64, OpType
-
-    solids = [Manifold(Mesh64(np.ascontiguousarray(v, np.float64), np.ascontiguousarray(f, np.uint64))) for v, f in parts]
-    mesh = Manifold.batch_boolean(solids, OpType.Add).to_mesh64()
-    return np.asarray(mesh.vert_properties)[:, :3], np.asarray(mesh.tri_verts).astype(np.int64)
 
 
 def top_heights(
@@ -208,7 +180,7 @@ def _unit_normals(triangles: Float[ndarray, "faces 3 3"]) -> Float[ndarray, "fac
 def _split(
     centres: Float[ndarray, "faces 3"],
 ) -> tuple[Int[ndarray, "faces"], Int[ndarray, "nodes 2"], Int[ndarray, "nodes 2"]]:
-    """Order of the triangles, range of each node in that order, its children (-1 for a leaf); median splits of the longest side."""
+    """Order of the triangles, range of each node in that order, its children (-1 for a leaf); splits at the median."""
     order = np.arange(len(centres))
     spans, children = [(0, len(centres))], [(-1, -1)]
     pending = [0]

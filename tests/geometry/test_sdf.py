@@ -4,13 +4,18 @@ import numpy as np
 import pytest
 import trimesh
 
+from hsimul3r.artifacts import ConvexPart
 from hsimul3r.errors import BadMesh, NotFinite
 from hsimul3r.geometry.sdf import ConvexUnion, HalfSpaceBelow, Moved, WatertightMesh, top_heights
 
 
 def box(size, centre=(0, 0, 0)):
     mesh = trimesh.creation.box(extents=size)
-    return mesh.vertices + np.array(centre), np.array(mesh.faces)
+    return ConvexPart(vertices=np.array(mesh.vertices) + np.array(centre), faces=np.array(mesh.faces))
+
+
+def watertight(part):
+    return WatertightMesh(part.vertices, part.faces)
 
 
 def box_sdf(points, size, centre=(0, 0, 0)):
@@ -25,8 +30,8 @@ def points():
 
 @pytest.mark.parametrize("solid", ["union", "mesh"])
 def test_box_has_closed_form_distance(points, solid):
-    vertices, faces = box((0.6, 0.4, 0.9))
-    query = (ConvexUnion([(vertices, faces)]) if solid == "union" else WatertightMesh(vertices, faces)).query(points)
+    part = box((0.6, 0.4, 0.9))
+    query = (ConvexUnion([part]) if solid == "union" else watertight(part)).query(points)
     np.testing.assert_allclose(query.distance, box_sdf(points, (0.6, 0.4, 0.9)), atol=1e-12)
 
 
@@ -52,7 +57,7 @@ def test_winding_sign_holds_in_a_hollow_shape(points):
 
 
 @pytest.mark.parametrize("make", [lambda: ConvexUnion([box((0.5, 0.5, 0.1)), box((0.1, 0.1, 0.8))]),
-                                  lambda: WatertightMesh(*box((0.5, 0.7, 0.4))), lambda: HalfSpaceBelow(0.1)])  # fmt: skip
+                                  lambda: watertight(box((0.5, 0.7, 0.4))), lambda: HalfSpaceBelow(0.1)])  # fmt: skip
 def test_gradient_matches_finite_differences(points, make):
     solid, step = make(), 1e-6
     query = solid.query(points)
@@ -65,7 +70,7 @@ def test_gradient_matches_finite_differences(points, make):
 
 
 def test_moved_solid_is_queried_in_the_world():
-    pose = trimesh.transformations.rotation_matrix(np.pi / 2, [0, 0, 1])
+    pose = np.array(trimesh.transformations.rotation_matrix(np.pi / 2, [0, 0, 1]))
     pose[:3, 3] = [2.0, 0, 0]
     query = Moved(ConvexUnion([box((1.0, 0.2, 0.2))]), pose).query(np.array([[2.0, 0.8, 0.0]]))
     np.testing.assert_allclose(query.distance, [0.3], atol=1e-12)
@@ -74,21 +79,21 @@ def test_moved_solid_is_queried_in_the_world():
 
 
 def test_open_mesh_is_refused():
-    vertices, faces = box((1, 1, 1))
-    with pytest.raises(BadMesh, match="not watertight: 11 faces, 3 open edges"):
-        WatertightMesh(vertices, faces[1:], name="broken")
-    with pytest.raises(BadMesh, match="not watertight"):
-        ConvexUnion([(vertices, faces[1:])])
+    part = box((1, 1, 1))
+    with pytest.raises(BadMesh, match="'broken' is not watertight"):
+        WatertightMesh(part.vertices, part.faces[1:], name="broken")
+    with pytest.raises(BadMesh, match="'chair part 0' is not watertight"):
+        ConvexUnion([ConvexPart(vertices=part.vertices, faces=part.faces[1:])], name="chair")
 
 
 def test_inverted_mesh_is_refused():
-    vertices, faces = box((1, 1, 1))
-    with pytest.raises(BadMesh, match="inwards"):
-        WatertightMesh(vertices, faces[:, ::-1])
+    part = box((1, 1, 1))
+    with pytest.raises(BadMesh, match="inside out"):
+        WatertightMesh(part.vertices, part.faces[:, ::-1])
 
 
 def test_nan_is_refused():
-    solid = WatertightMesh(*box((1, 1, 1)))
+    solid = watertight(box((1, 1, 1)))
     with pytest.raises(NotFinite):
         solid.query(np.array([[0, np.nan, 0]]))
 
