@@ -1,0 +1,232 @@
+"""The command line: `hsimul3r reconstruct SCENE`, `simulate`, `view`, `report`, `export`, `evaluate`, `demo`, `doctor`."""
+
+import hashlib
+import sys
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Union
+
+import tyro
+from rich.console import Console
+
+from hsimul3r.config import PipelineConfig, load_config, save_config, with_seed
+from hsimul3r.errors import Hsimul3rError, NoRun, UnknownScene
+from hsimul3r.progress import Progress
+from hsimul3r.run_store import RunStore, last_run, remember_run
+
+SAMPLES = Path(__file__).parents[1] / "data" / "hsibench" / "samples"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """What all commands share."""
+
+    runs: Path = Path("runs")
+    """Where runs are kept."""
+    config: Path | None = None
+    """YAML file that overrides defaults, for example configs/laptop.yaml."""
+    debug: bool = False
+    """Show tracebacks."""
+    cfg: Annotated[PipelineConfig, tyro.conf.arg(name="")] = field(default_factory=PipelineConfig)
+
+    def run(self, console: Console) -> None:
+        raise NotImplementedError
+
+    def open_run(self, scene: str | None, console: Console) -> RunStore:
+        """The run of `scene`: a run's name, a sample, a folder of photos, or the run made last."""
+        return RunStore(find_run(self.runs, scene), Progress(console))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconstruct(Command):
+    """Photos to an aligned, metric scene of people and objects."""
+
+    scene: tyro.conf.Positional[str]
+    """A shipped sample, or a folder of 2 to 16 photos of one moment."""
+
+    def run(self, console: Console) -> None:
+        from hsimul3r.pipeline import reconstruct
+        from hsimul3r.report import write_report
+
+        photos = find_scene(self.scene)
+        cfg = with_seed(self.cfg)
+        with RunStore(new_run(self.runs, photos), Progress(console)) as store:
+            (store.folder / "source").write_text(str(photos.resolve()))
+            save_config(cfg, store.folder / "config.yaml")
+            remember_run(self.runs, store.folder.name)
+            reconstruct(photos, store, cfg)
+            report = write_report(store.folder)
+        console.print(f"Scene: {store.folder}/60_aligned\nReport: {report}\nNext: make simulate", highlight=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulate(Command):
+    """A reconstructed scene to a simulated motion, its video, a verdict and the report."""
+
+    scene: tyro.conf.Positional[str | None] = None
+
+    def run(self, console: Console) -> None:
+        from hsimul3r.pipeline import simulate
+
+        with self.open_run(self.scene, console) as store:
+            simulation = simulate(store, with_seed(self.cfg))
+        for controller, verdict in simulation.verdicts.items():
+            colour = "green" if verdict.is_stable else "red"
+            console.print(f"[bold {colour}]{controller}: {verdict.reason}[/]", highlight=False)
+        console.print(f"Report: {store.folder}/report.html\nVideo: {store.folder}/simulation.mp4\nNext: make view", highlight=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo(Command):
+    """Reconstruct and simulate a shipped sample: photos to verdict."""
+
+    scene: tyro.conf.Positional[str] = "sit_chair"
+
+    def run(self, console: Console) -> None:
+        shared = {"runs": self.runs, "config": self.config, "debug": self.debug, "cfg": self.cfg, "scene": self.scene}
+        Reconstruct(**shared).run(console)
+        Simulate(**shared | {"scene": None}).run(console)
+
+
+@dataclass(frozen=True, kw_only=True)
+class View(Command):
+    """Look at a run in the browser."""
+
+    scene: tyro.conf.Positional[str | None] = None
+    port: int = 8080
+    host: str = "127.0.0.1"
+
+    def run(self, console: Console) -> None:
+        from hsimul3r.viewer import view
+
+        folder = find_run(self.runs, self.scene)
+        console.print(f"Viewer of {folder}: http://{self.host}:{self.port} (Ctrl+C ends it)", highlight=False)
+        view(folder, port=self.port, host=self.host)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report(Command):
+    """Write report.html of a run anew."""
+
+    scene: tyro.conf.Positional[str | None] = None
+
+    def run(self, console: Console) -> None:
+        from hsimul3r.report import write_report
+
+        console.print(f"Report: {write_report(find_run(self.runs, self.scene))}", highlight=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export(Command):
+    """The simulated motion as SMPL-X npz (AMASS keys) and the scene as MJCF."""
+
+    scene: tyro.conf.Positional[str | None] = None
+
+    def run(self, console: Console) -> None:
+        from hsimul3r.pipeline import export
+
+        with self.open_run(self.scene, console) as store:
+            console.print(f"Export: {export(store, with_seed(self.cfg))}", highlight=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate(Command):
+    """Compare a run of a shipped sample with the sample's truth."""
+
+    scene: tyro.conf.Positional[str | None] = None
+
+    def run(self, console: Console) -> None:
+        from stages.evaluate import evaluate_run, markdown_table
+
+        folder = find_run(self.runs, self.scene)
+        truth = SAMPLES / folder.name / "truth"
+        if not truth.is_dir():
+            raise UnknownScene(folder.name, sample_names())
+        console.print(markdown_table({folder.name: evaluate_run(folder, truth)}), highlight=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doctor(Command):
+    """Check the machine: packages, rendering, memory, disk, shipped weights."""
+
+    def run(self, console: Console) -> None:
+        from hsimul3r.doctor import examine
+
+        if not examine(console, self.runs):
+            raise SystemExit(1)
+
+
+COMMANDS = (Reconstruct, Simulate, Demo, View, Report, Export, Evaluate, Doctor)
+
+
+def sample_names() -> list[str]:
+    return sorted(path.name for path in SAMPLES.iterdir() if path.is_dir()) if SAMPLES.is_dir() else []
+
+
+def find_scene(scene: str) -> Path:
+    """The folder of photos that SCENE means. Raises `UnknownScene`."""
+    if scene in sample_names():
+        return SAMPLES / scene
+    path = Path(scene).expanduser()
+    if not path.exists():
+        raise UnknownScene(scene, sample_names())
+    return path
+
+
+def new_run(runs: Path, photos: Path) -> Path:
+    """The run folder for a folder of photos; another folder of the same name gets a run of its own."""
+    source = str(photos.resolve())
+    folder = runs / photos.resolve().name
+    taken = folder / "source"
+    if taken.is_file() and taken.read_text() != source:
+        folder = folder.with_name(f"{folder.name}-{hashlib.sha256(source.encode()).hexdigest()[:6]}")
+    return folder
+
+
+def find_run(runs: Path, scene: str | None) -> Path:
+    """The existing run that SCENE means, or the run made last. Raises `NoRun`."""
+    if not scene:
+        return last_run(runs)
+    folder = runs / scene if (runs / scene / "source").is_file() else new_run(runs, find_scene(scene))
+    if not folder.is_dir():
+        raise NoRun(f"Scene '{scene}' was not reconstructed in '{runs}'.")
+    return folder
+
+
+def parse(arguments: list[str]) -> Command:
+    """The command; raises `SystemExit` with tyro's own message for words it does not know."""
+    path = next((Path(value) for flag, value in zip(arguments, arguments[1:]) if flag == "--config"), None)
+    cfg = load_config(path)
+    subcommands = []
+    for kind in COMMANDS:
+        default = kind(cfg=cfg, **({"scene": tyro.MISSING} if kind is Reconstruct else {}))
+        subcommands.append(Annotated[kind, tyro.conf.subcommand(kind.__name__.lower(), default=default)])
+    return tyro.cli(Union[tuple(subcommands)], args=arguments, prog="hsimul3r", description=__doc__)  # pyright: ignore
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = sys.argv[1:] if argv is None else argv
+    console, debug = Console(), "--debug" in arguments
+    try:
+        parse(list(arguments)).run(console)
+    except Hsimul3rError as error:
+        _explain(debug, f"error: {error}")
+        return 2
+    except KeyboardInterrupt:
+        _explain(False, "stopped; the same command continues where it was")
+        return 130
+    except Exception as error:
+        _explain(debug, f"internal error: {type(error).__name__}: {error}\nThis is a bug; run again with --debug to see where.")
+        return 1
+    return 0
+
+
+def _explain(debug: bool, message: str) -> None:
+    if debug:
+        traceback.print_exc()
+    Console(stderr=True).print(message, style="red", highlight=False, markup=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""One configuration for a run: each stage's own dataclass, overridden by a YAML file, then by the command line."""
+
+import dataclasses
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from hsimul3r.errors import BadConfig
+from stages.align_interaction import AlignInteractionConfig
+from stages.build_sim_scene import BuildSimSceneConfig
+from stages.calibrate_cameras import CalibrateCamerasConfig
+from stages.export_motion import ExportMotionConfig
+from stages.fit_humans import FitHumansConfig
+from stages.generate_objects import GenerateObjectsConfig
+from stages.ingest_capture import IngestCaptureConfig
+from stages.judge_stability import JudgeStabilityConfig
+from stages.perceive_objects import PerceiveObjectsConfig
+from stages.perceive_people import PerceivePeopleConfig
+from stages.reconstruct_scene import ReconstructSceneConfig
+from stages.track_motion import TrackMotionConfig
+
+Config = TypeVar("Config")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineConfig:
+    """Settings of every stage, in the order of the pipeline."""
+
+    seed: int = 0
+    """Sets the seed of every stage that draws random numbers."""
+    capture: IngestCaptureConfig = field(default_factory=IngestCaptureConfig)
+    people: PerceivePeopleConfig = field(default_factory=PerceivePeopleConfig)
+    cameras: CalibrateCamerasConfig = field(default_factory=CalibrateCamerasConfig)
+    scene: ReconstructSceneConfig = field(default_factory=ReconstructSceneConfig)
+    humans: FitHumansConfig = field(default_factory=FitHumansConfig)
+    object_views: PerceiveObjectsConfig = field(default_factory=PerceiveObjectsConfig)
+    objects: GenerateObjectsConfig = field(default_factory=GenerateObjectsConfig)
+    alignment: AlignInteractionConfig = field(default_factory=AlignInteractionConfig)
+    sim_scene: BuildSimSceneConfig = field(default_factory=BuildSimSceneConfig)
+    tracking: TrackMotionConfig = field(default_factory=TrackMotionConfig)
+    verdict: JudgeStabilityConfig = field(default_factory=JudgeStabilityConfig)
+    export: ExportMotionConfig = field(default_factory=ExportMotionConfig)
+
+
+def with_seed(config: PipelineConfig) -> PipelineConfig:
+    """`config` with its seed handed to every stage that has one."""
+    stages = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}
+    seeded = {name: replace(stage, seed=config.seed) for name, stage in stages.items() if hasattr(stage, "seed")}
+    return replace(config, **seeded)
+
+
+def load_config(path: Path | None) -> PipelineConfig:
+    """The defaults, overridden by the entries of a YAML file. Raises `BadConfig`."""
+    if path is None:
+        return PipelineConfig()
+    try:
+        entries = yaml.safe_load(path.read_text()) or {}
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadConfig(path, f"cannot be read ({error})") from error
+    return _override(PipelineConfig(), entries, path, "")
+
+
+def save_config(config: PipelineConfig, path: Path) -> None:
+    """Write the resolved configuration as YAML that `load_config` reads back."""
+    partial = path.with_name(f".partial-{path.name}")
+    partial.write_text(yaml.safe_dump(_plain(dataclasses.asdict(config)), sort_keys=False))
+    partial.replace(path)
+
+
+def _override(default: Config, entries: Any, path: Path, where: str) -> Config:
+    if not isinstance(entries, dict):
+        raise BadConfig(path, f"'{where or 'the file'}' must hold named entries, not {entries!r}")
+    known = {f.name: getattr(default, f.name) for f in dataclasses.fields(default)}  # pyright: ignore[reportArgumentType]
+    changed = {}
+    for name, value in entries.items():
+        if name not in known:
+            raise BadConfig(path, f"unknown entry '{where}{name}'; known: {', '.join(known)}")
+        changed[name] = _value(known[name], value, path, f"{where}{name}")
+    return replace(default, **changed)  # pyright: ignore[reportArgumentType]
+
+
+def _value(default: Any, value: Any, path: Path, where: str) -> Any:
+    if dataclasses.is_dataclass(default):
+        return _override(default, value, path, f"{where}.")
+    if isinstance(default, tuple):
+        return tuple(value)
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if default is not None and value is not None and type(value) is not type(default):
+        raise BadConfig(path, f"'{where}' is {value!r}; expected {type(default).__name__}, as in {default!r}")
+    return value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return list(value) if isinstance(value, tuple) else value

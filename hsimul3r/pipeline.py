@@ -1,0 +1,107 @@
+"""The method, top to bottom: photos to an aligned scene (Sec. 3.2), the scene to a judged simulation (Sec. 3.3 and 3.4).
+
+Only this file and the command line know the order of the stages. Each line makes one artifact, or finds it on disk.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hsimul3r.artifacts import (
+    AlignedScene,
+    CameraRig,
+    Capture,
+    HumanMotion,
+    ObjectSet,
+    ObjectViews,
+    People,
+    Rollout,
+    SceneGeometry,
+    SimScene,
+    StabilityVerdict,
+)
+from hsimul3r.config import PipelineConfig
+from hsimul3r.images import load_images
+from hsimul3r.report import write_report
+from hsimul3r.run_store import RunStore
+from sim_envs.render import render_simulation
+from stages import (
+    align_interaction,
+    build_sim_scene,
+    calibrate_cameras,
+    export_motion,
+    fit_humans,
+    generate_objects,
+    ingest_capture,
+    judge_stability,
+    perceive_objects,
+    perceive_people,
+    reconstruct_scene,
+    track_motion,
+)
+
+CONTROLLERS = ("pd", "static")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulation:
+    """What `simulate` made: the scene, and per controller its rollout and verdict."""
+
+    scene: SimScene
+    rollouts: dict[str, Rollout]
+    verdicts: dict[str, StabilityVerdict]
+
+
+def reconstruct(photos: Path, store: RunStore, cfg: PipelineConfig) -> AlignedScene:
+    """Human-scene reconstruction and alignment (Sec. 3.2)."""
+    capture = store.stage("00_capture", Capture, ingest_capture.run, photos, cfg=cfg.capture)
+    images = load_images(store.folder / "00_capture", capture)
+    people = store.stage("10_people", People, perceive_people.run, capture, images, cfg=cfg.people)
+    rig = store.stage("20_cameras", CameraRig, calibrate_cameras.run, capture, images, people, cfg=cfg.cameras)
+    scene = store.stage("30_scene", SceneGeometry, reconstruct_scene.run, capture, images, people, rig, cfg=cfg.scene)
+    motion = store.stage("40_humans", HumanMotion, fit_humans.run, capture, images, people, scene, cfg=cfg.humans)
+    views = store.stage(
+        "45_object_views", ObjectViews, perceive_objects.run, capture, images, people, motion, cfg=cfg.object_views
+    )
+    objects = store.stage("50_objects", ObjectSet, generate_objects.run, views, motion, cfg=cfg.objects)
+    return store.stage("60_aligned", AlignedScene, align_interaction.run, motion, views, objects, cfg=cfg.alignment)
+
+
+def simulate(store: RunStore, cfg: PipelineConfig) -> Simulation:
+    """The reconstruction under physics (Sec. 3.3) and what the simulator says of it (Sec. 3.4)."""
+    aligned = store.load("60_aligned", AlignedScene)
+    scene = store.stage("70_sim", SimScene, build_sim_scene.run, aligned, cfg=cfg.sim_scene)
+    rollouts, verdicts = {}, {}
+    for controller in CONTROLLERS:
+        tracking = replace(cfg.tracking, controller=controller)
+        rollout = store.stage(f"80_rollout_{controller}", Rollout, track_motion.run, scene, cfg=tracking)
+        verdict = store.stage(
+            f"85_verdict_{controller}", StabilityVerdict, judge_stability.run, scene, rollout, cfg=cfg.verdict
+        )
+        rollouts[controller], verdicts[controller] = rollout, verdict
+    simulation = Simulation(scene=scene, rollouts=rollouts, verdicts=verdicts)
+    _show(store, simulation)
+    return simulation
+
+
+def export(store: RunStore, cfg: PipelineConfig) -> Path:
+    """The simulated motion as AMASS-style npz and the scene as MJCF, in one folder of the run."""
+    scene = store.load("70_sim", SimScene)
+    rollout = store.load("80_rollout_static", Rollout)
+    verdict = store.load("85_verdict_static", StabilityVerdict)
+    sim_folder = store.folder / "70_sim"
+    store.stage(
+        "90_export", export_motion.Export, export_motion.run, scene, sim_folder, rollout, verdict, cfg=cfg.export
+    )  # fmt: skip
+    return store.folder / "90_export"
+
+
+def _show(store: RunStore, simulation: Simulation) -> None:
+    rollouts, verdicts = tuple(simulation.rollouts.values()), tuple(simulation.verdicts.values())
+    store.file(
+        "simulation.mp4",
+        lambda path: render_simulation(simulation.scene, rollouts, verdicts, path, progress=store.progress),
+        simulation.scene,
+        *rollouts,
+        *verdicts,
+    )
+    write_report(store.folder)
