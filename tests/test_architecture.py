@@ -34,7 +34,8 @@ def module_name(path: Path) -> str:
 def imports(path: Path) -> list[tuple[str, bool]]:
     """(imported module, whether it is imported at the top level) of a file; `require("x", ...)` counts as an import."""
     tree = ast.parse(path.read_text())
-    inside = {id(node) for function in ast.walk(tree) if isinstance(function, FUNCTIONS) for node in ast.walk(function)}
+    deferred = [node for node in ast.walk(tree) if isinstance(node, FUNCTIONS) or is_for_type_checking(node)]
+    inside = {id(node) for block in deferred for node in ast.walk(block)}
     found = []
     for node in ast.walk(tree):
         names: list[str] = []
@@ -51,6 +52,10 @@ def imports(path: Path) -> list[tuple[str, bool]]:
 
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def is_for_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
 
 
 def in_package(name: str, package: str) -> bool:
