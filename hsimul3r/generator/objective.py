@@ -1,0 +1,197 @@
+"""How well a piece of parametric furniture explains an observation: silhouettes, prior, what it carries, where it faces."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
+from numpy import ndarray
+
+from hsimul3r.generator.families import Family
+from hsimul3r.generator.protocol import Observation, Support
+from hsimul3r.geometry.cameras import rays
+from hsimul3r.geometry.frusta import crop_pinholes, pinholes, silhouette_energies, silhouettes
+
+OBJECT, UNKNOWN = 1, 2
+XY_UNIT_M, YAW_UNIT, SHIFT_UNIT_RAD = 0.15, 0.35, 0.0114
+"""One unit of the search variable: place, yaw, and a view's shift as an angle seen from the camera."""
+MIN_OBJECT_PX = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """Weights of the terms beside 1 - IoU."""
+
+    shape_prior: float = 0.0005
+    out_of_range: float = 0.5
+    shift_prior: float = 0.0012
+    support: float = 0.06
+    support_height_m: float = 0.02
+    support_reach_m: float = 0.04
+    support_cut: float = 3.0
+    """A support farther than this many sigmas is taken for somebody else's."""
+    facing: float = 0.02
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crops:
+    """The observation resampled so that the object is equally large in every view."""
+
+    cameras: Float[ndarray, "views 16"]
+    labels: UInt8[ndarray, "views size size"]
+    object_px: Int[ndarray, "views"]
+    """Object pixels, 0 where a view is not used."""
+    shift_unit_px: Float[ndarray, "views"]
+    stamp: Int[ndarray, "views size size"]
+    count: Int[ndarray, "1"]
+
+
+def object_box(labels: UInt8[ndarray, "height width"], box_px: Float[ndarray, "4"]) -> Float[ndarray, "4"]:
+    """Box (x0, y0, x1, y1) around the object's pixels and, where it is finite, the given box."""
+    rows, columns = np.nonzero(labels == OBJECT)
+    seen = np.array([columns.min(), rows.min(), columns.max(), rows.max()], float)
+    if not np.isfinite(box_px).all():
+        return seen
+    return np.concatenate([np.minimum(seen[:2], box_px[:2]), np.maximum(seen[2:], box_px[2:])])
+
+
+def is_usable(observation: Observation, view: int) -> bool:
+    """True where the view has a camera and enough object pixels."""
+    labels = observation.labels[view]
+    return bool(observation.cameras.is_registered[view]) and labels is not None and int((labels == OBJECT).sum()) >= MIN_OBJECT_PX
+
+
+def crop(observation: Observation, *, object_px: int, size: int) -> Crops:
+    """Resample every usable view so that the object's longer side measures `object_px` of `size` pixels."""
+    views = len(observation.labels)
+    corner, step = np.zeros((views, 2)), np.ones(views)
+    labels = np.full((views, size, size), UNKNOWN, np.uint8)
+    for v, image in enumerate(observation.labels):
+        if image is None or not is_usable(observation, v):
+            continue
+        box = object_box(image, observation.boxes_px[v])
+        step[v] = max(box[2] - box[0], box[3] - box[1], 1.0) / object_px
+        corner[v] = 0.5 * (box[:2] + box[2:]) - 0.5 * (size - 1) * step[v]
+        labels[v] = _resample(image, corner[v], step[v], size)
+    seen = (labels == OBJECT).sum(axis=(1, 2))
+    return Crops(
+        cameras=crop_pinholes(pinholes(observation.cameras), corner, step),
+        labels=labels,
+        object_px=np.where(seen >= MIN_OBJECT_PX, seen, 0),
+        shift_unit_px=SHIFT_UNIT_RAD * observation.cameras.focal_px / step,
+        stamp=np.zeros(labels.shape, np.int64),
+        count=np.zeros(1, np.int64),
+    )
+
+
+def box_centre(observation: Observation) -> Float[ndarray, "2"]:
+    """Where on the floor the object stands: the point nearest to the rays through its boxes' middles."""
+    normal, right = np.zeros((3, 3)), np.zeros(3)
+    for v, image in enumerate(observation.labels):
+        if image is None or not is_usable(observation, v):
+            continue
+        box = object_box(image, observation.boxes_px[v])
+        origin, direction = rays(observation.cameras, v, 0.5 * (box[:2] + box[2:]))
+        across = np.eye(3) - np.outer(direction, direction)
+        normal += across
+        right += across @ origin
+    middle_height = 0.4
+    normal[2, 2] += 0.1
+    right[2] += 0.1 * middle_height
+    return np.linalg.solve(normal, right)[:2]
+
+
+class Objective:
+    """Energy of a population of search variables z (n, 3 + parameters [+ 2 views]).
+
+    z = (x, y) in units of 15 cm from the start, yaw in units of .35 from the start, the shape in sigmas of its prior, and,
+    where `has_shifts`, one 2D shift per view. E = mean(1 - IoU) + prior + support + facing.
+    """
+
+    def __init__(
+        self, family: Family, crops: Crops, observation: Observation, *, start: Float[ndarray, "3"], weights: Weights,
+        has_shifts: bool,
+    ):  # fmt: skip
+        self.family, self.crops, self.weights, self.start = family, crops, weights, start
+        self.has_shifts, self.observation = has_shifts, observation
+        self.shape_size = 3 + len(family.parameters)
+        self.size = self.shape_size + (2 * len(crops.labels) if has_shifts else 0)
+        self._low = np.array([parameter.low for parameter in family.parameters])
+        self._range = np.array([parameter.high for parameter in family.parameters]) - self._low
+
+    def poses(self, z: Float[ndarray, "n size"]) -> Float[ndarray, "n 3"]:
+        """Place and yaw (x, y, yaw)."""
+        return self.start + z[:, :3] * np.array([XY_UNIT_M, XY_UNIT_M, YAW_UNIT])
+
+    def values(self, z: Float[ndarray, "n size"]) -> Float[ndarray, "n parameters"]:
+        """Shape parameters, held in their ranges."""
+        return self._low + self._range * np.clip(self._unit(z), 0.0, 1.0)
+
+    def shifts(self, z: Float[ndarray, "n size"]) -> Float[ndarray, "n views 2"]:
+        """Shift of each view [px of its crop]."""
+        if not self.has_shifts:
+            return np.zeros((len(z), len(self.crops.labels), 2))
+        return z[:, self.shape_size :].reshape(len(z), -1, 2) * self.crops.shift_unit_px[:, None]
+
+    def masks(self, z: Float[ndarray, "size"]) -> Bool[ndarray, "views size size"]:
+        """Silhouettes of one object in the crops."""
+        size = self.crops.labels.shape[1]
+        rows = self.family.rows(self.values(z[None]))[0]
+        return silhouettes(rows, self.poses(z[None])[0], self.crops.cameras, self.shifts(z[None])[0], height=size, width=size)
+
+    def __call__(self, z: Float[ndarray, "n size"]) -> Float[ndarray, "n"]:
+        values, poses, crops = self.values(z), self.poses(z), self.crops
+        energy = silhouette_energies(
+            self.family.rows(values), poses, self.shifts(z), crops.cameras, crops.labels, crops.object_px, crops.stamp, crops.count
+        )
+        return energy + self._prior(z) + self._support(values, poses) + self._facing(poses)
+
+    def _unit(self, z: Float[ndarray, "n size"]) -> Float[ndarray, "n parameters"]:
+        return 0.5 + 0.25 * z[:, 3 : self.shape_size]
+
+    def _prior(self, z: Float[ndarray, "n size"]) -> Float[ndarray, "n"]:
+        unit = self._unit(z)
+        outside = unit - np.clip(unit, 0.0, 1.0)
+        penalty = self.weights.out_of_range * (outside**2).sum(1)
+        penalty += self.weights.shape_prior * (z[:, 3 : self.shape_size] ** 2).sum(1)
+        return penalty + self.weights.shift_prior * (z[:, self.shape_size :] ** 2).sum(1)
+
+    def _support(self, values: Float[ndarray, "n parameters"], poses: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:
+        """Every body part that needs something below it: its distance from the seat or top, cut where it is far."""
+        names = [parameter.name for parameter in self.family.parameters]
+        height = values[:, names.index(self.family.support)]
+        half = 0.5 * np.stack([values[:, names.index("width")], values[:, names.index("depth")]], axis=1)
+        total = np.zeros(len(values))
+        for support in self.observation.supports:
+            if _can_carry(self.family, support):
+                total += self._support_cost(support, height, half, poses)
+        return total
+
+    def _support_cost(
+        self, support: Support, height: Float[ndarray, "n"], half: Float[ndarray, "n 2"], poses: Float[ndarray, "n 3"]
+    ) -> Float[ndarray, "n"]:
+        w = self.weights
+        cos, sin = np.cos(poses[:, 2]), np.sin(poses[:, 2])
+        dx, dy = support.point[0] - poses[:, 0], support.point[1] - poses[:, 1]
+        local = np.stack([cos * dx + sin * dy, cos * dy - sin * dx], axis=1)
+        reach = np.maximum(np.abs(local) - half, 0.0).sum(1) / w.support_reach_m
+        squared = reach**2 + ((height - support.point[2]) / w.support_height_m) ** 2
+        return w.support * np.minimum(squared / w.support_cut**2, 1.0)
+
+    def _facing(self, poses: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:
+        if self.observation.facing is None or not self.family.is_seat:
+            return np.zeros(len(poses))
+        return self.weights.facing * 0.5 * (1.0 - np.cos(poses[:, 2] - self.observation.facing))
+
+
+def _can_carry(family: Family, support: Support) -> bool:
+    """Hands rest on tops; a chair's seat is for sitting and stepping on."""
+    return not (family.is_seat and support.kind == "hand")
+
+
+def _resample(image: UInt8[ndarray, "height width"], corner: ndarray, step: float, size: int) -> UInt8[ndarray, "size size"]:
+    columns = np.round(corner[0] + step * np.arange(size)).astype(int)
+    rows = np.round(corner[1] + step * np.arange(size)).astype(int)
+    cropped = image[np.clip(rows, 0, image.shape[0] - 1)][:, np.clip(columns, 0, image.shape[1] - 1)].copy()
+    cropped[(rows < 0) | (rows >= image.shape[0])] = UNKNOWN
+    cropped[:, (columns < 0) | (columns >= image.shape[1])] = UNKNOWN
+    return cropped
