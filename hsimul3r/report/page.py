@@ -1,0 +1,154 @@
+"""The report's page: what a run folder holds, put into words and drawings, in one file that loads nothing else."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+
+from hsimul3r import __version__
+from hsimul3r.artifacts import BodySequence, Cameras, ObjectAsset, PointTracks, StabilityVerdict
+from hsimul3r.geometry.overlay import OBJECT_COLORS, PERSON_COLORS, object_color
+from hsimul3r.report.pictures import photo_pairs, stage_pictures, video_stills, video_uri
+from hsimul3r.report.plots import ForcePlot, TopView, force_plot, hex_color, top_view
+from hsimul3r.report.quantities import number, quantity
+from hsimul3r.report.sections import comparisons, sections
+from hsimul3r.run_record import RunRecord, Simulation, read_run
+from hsimul3r.surfaces import body_surfaces, object_surfaces
+
+REPORT_NAME = "report.html"
+VIDEO_NAME = "simulation.mp4"
+FEEDBACK_TYPES = {
+    1: "The object does not stand under gravity",
+    2: "The object does not stay put under the person",
+    3: "Stable, but without real contact",
+    4: "Stable interaction",
+}
+SCALE_SOURCES = {
+    "stature": "the person's stature",
+    "calibrated": "known camera poses",
+    "given": "a given length",
+    "unknown": "unknown: no simulation can be built",
+}
+TESTS = {"gravity": "stands under gravity", "settled": "comes to rest", "contact": "holds its contacts"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconstruction:
+    """The best that a run knows of the scene: the aligned one, else the fitted bodies, else the cameras alone."""
+
+    cameras: Cameras | None
+    tracks: PointTracks | None
+    bodies: tuple[BodySequence, ...]
+    assets: tuple[ObjectAsset, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """One controller's simulation in the report."""
+
+    title: str
+    verdict: StabilityVerdict | None
+    kind: str
+    tests: tuple[tuple[str, bool], ...]
+    plot: ForcePlot | None
+
+
+def write_report(run_folder: Path) -> Path:
+    """Write `report.html` of a run, whole or stopped half-way, into its folder. Raises `NoRun` where there is no run."""
+    return write_page(read_run(run_folder), run_folder / REPORT_NAME)
+
+
+def write_page(record: RunRecord, path: Path) -> Path:
+    """Write the report of a run to `path`."""
+    text = _template().render(
+        record=record, version=__version__, number=number, quantity=quantity, test_names=TESTS,
+        best=_outcome(record.best) if record.best else None,
+        outcomes=[_outcome(simulation) for simulation in record.simulations],
+        resume=_resume_command(record), used=_used(record),
+        sections=sections(record), comparisons=comparisons(record.aligned.report if record.aligned else {}),
+        pictures={path.name: stage_pictures(path) for path in sorted(record.folder.glob("[1-9]*_*")) if path.is_dir()},
+        total_s=sum(cost.seconds for cost in record.costs), peak_mb=max((c.peak_rss_mb for c in record.costs), default=0.0),
+        longest_s=max((cost.seconds for cost in record.costs), default=1.0),
+        video=video_uri(record.folder / VIDEO_NAME), has_video=(record.folder / VIDEO_NAME).is_file(),
+        stills=video_stills(record.folder / VIDEO_NAME), **_scene_drawings(record),
+    )  # fmt: skip
+    partial = path.with_name(f".partial-{path.name}")
+    partial.write_text(text, encoding="utf-8")
+    return partial.replace(path)
+
+
+def reconstruction(record: RunRecord) -> Reconstruction:
+    """The latest stage that places cameras, people and objects in one world."""
+    if record.aligned is not None:
+        aligned = record.aligned
+        return Reconstruction(cameras=aligned.cameras, tracks=aligned.tracks, bodies=aligned.bodies, assets=aligned.assets)
+    assets = record.objects.assets if record.objects else ()
+    if record.motion is not None:
+        motion = record.motion
+        return Reconstruction(cameras=motion.cameras, tracks=motion.tracks, bodies=motion.bodies, assets=assets)
+    if record.scene is not None:
+        return Reconstruction(cameras=record.scene.cameras, tracks=record.scene.tracks, bodies=(), assets=())
+    return Reconstruction(cameras=None, tracks=None, bodies=(), assets=())
+
+
+def _scene_drawings(record: RunRecord) -> dict[str, object]:
+    world = reconstruction(record)
+    people = body_surfaces(world.bodies)
+    seen_from_above: TopView | None = None
+    if world.cameras is not None and world.tracks is not None:
+        colored = [(asset, object_color(i)) for i, asset in enumerate(world.assets)]
+        seen_from_above = top_view(world.cameras, world.tracks, people, colored)
+    return {"photos": photo_pairs(record, [*people, *object_surfaces(world.assets)], world.cameras), "top": seen_from_above}
+
+
+def _outcome(simulation: Simulation) -> Outcome:
+    verdict, rollout = simulation.verdict, simulation.rollout
+    curves = [hex_color(color) for pair in zip(OBJECT_COLORS, PERSON_COLORS) for color in pair]
+    tests: tuple[tuple[str, bool], ...] = ()
+    if verdict is not None:
+        holds = (verdict.stands_under_gravity, verdict.is_settled, verdict.holds_contact)
+        tests = tuple(zip(TESTS.values(), holds))
+    return Outcome(
+        title=simulation.title,
+        verdict=verdict,
+        kind=FEEDBACK_TYPES[verdict.feedback_type] if verdict else "",
+        tests=tests,
+        plot=force_plot(rollout, verdict, curves) if rollout else None,
+    )
+
+
+def _used(record: RunRecord) -> tuple[tuple[str, str], ...]:
+    """What the run rests on, for the head of the page."""
+    made = [artifact for artifact in record.artifacts if artifact is not None]
+    newest = made[-1].provenance
+    licences = sorted({licence for artifact in made for licence in artifact.provenance.licences})
+    seeds = sorted({artifact.provenance.seed for artifact in made})
+    body = record.motion.body_model if record.motion else ""
+    stature = record.capture.stature_m
+    lines = [
+        ("Photos", str(len(record.capture.images))),
+        ("Metres come from", SCALE_SOURCES[newest.scale_source] + (f" ({stature:.2f} m, given)" if stature else "")),
+        ("Body", body),
+        ("Seed", ", ".join(map(str, seeds))),
+        ("Licences", "; ".join(licences)),
+        ("Made by", f"hsimul3r {__version__}"),
+    ]
+    return tuple((label, value) for label, value in lines if value)
+
+
+def _resume_command(record: RunRecord) -> str:
+    """The command that makes what is missing, '' where nothing is."""
+    if not record.missing:
+        return ""
+    if record.aligned is not None:
+        return f"make simulate SCENE={record.name}"
+    source = record.folder / "source"
+    return f"make reconstruct SCENE={source.read_text().strip() if source.is_file() else record.capture.name}"
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template("template.html.j2")
