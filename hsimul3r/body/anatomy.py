@@ -1,0 +1,128 @@
+"""How a body can move: the degrees of freedom of each joint in anatomical terms, their limits and their natural values.
+
+A joint turns by `R = exp(swing) exp(twist)`: the twist about the bone first, then the swing about the two axes across it, all
+along the axes of the T-pose (+X left, +Y up, +Z front). So every limit is a bound on one coordinate. Ranges of motion follow
+the usual clinical tables (goniometry), rounded outwards; natural values are those of relaxed daily postures.
+"""
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy import ndarray
+from torch import Tensor
+
+from hsimul3r.body.model import rodrigues
+from hsimul3r.conventions import BODY_JOINTS
+
+ARM_JOINTS = ("collar", "shoulder", "elbow", "wrist")
+
+
+@dataclass(frozen=True, kw_only=True)
+class JointRange:
+    """One coordinate of one joint [deg]: bounds, natural value and its spread."""
+
+    joint: str
+    axis: str
+    low: float
+    high: float
+    natural: float
+    spread: float
+
+
+def _left(joint: str, axis: str, low: float, high: float, natural: float, spread: float) -> tuple[JointRange, JointRange]:
+    """A coordinate of a left joint and its mirror image on the right: turns about Y and Z change sign, about X they do not."""
+    ours = JointRange(joint=f"left_{joint}", axis=axis, low=low, high=high, natural=natural, spread=spread)
+    if axis == "x":
+        return ours, JointRange(joint=f"right_{joint}", axis=axis, low=low, high=high, natural=natural, spread=spread)
+    return ours, JointRange(joint=f"right_{joint}", axis=axis, low=-high, high=-low, natural=-natural, spread=spread)
+
+
+def _axial(joint: str, flexion: tuple[float, float], turn: float, tilt: float, spread: float) -> tuple[JointRange, ...]:
+    """The three coordinates of a joint on the midline: flexion forward is positive about X, turns and tilts are symmetric."""
+    return (
+        JointRange(joint=joint, axis="x", low=flexion[0], high=flexion[1], natural=0.0, spread=spread),
+        JointRange(joint=joint, axis="y", low=-turn, high=turn, natural=0.0, spread=0.7 * spread),
+        JointRange(joint=joint, axis="z", low=-tilt, high=tilt, natural=0.0, spread=0.6 * spread),
+    )
+
+
+RANGES: tuple[JointRange, ...] = (
+    *_axial("spine1", (-12, 30), 14, 14, 9),
+    *_axial("spine2", (-12, 30), 14, 14, 9),
+    *_axial("spine3", (-12, 25), 14, 12, 7),
+    *_axial("neck", (-30, 35), 40, 25, 14),
+    *_axial("head", (-30, 30), 40, 25, 12),
+    *_left("collar", "y", -22, 15, 0, 6),
+    *_left("collar", "z", -10, 32, 0, 7),
+    *_left("shoulder", "x", -75, 90, 10, 35),
+    *_left("shoulder", "y", -135, 50, -15, 35),
+    *_left("shoulder", "z", -110, 80, -62, 35),
+    *_left("elbow", "y", -150, 0, -25, 50),
+    *_left("hip", "x", -130, 25, -10, 45),
+    *_left("hip", "y", -40, 55, 6, 18),
+    *_left("hip", "z", -30, 60, 2, 14),
+    *_left("knee", "x", 0, 155, 12, 60),
+    *_left("ankle", "x", -30, 50, 0, 13),
+    *_left("ankle", "y", -25, 25, 0, 9),
+    *_left("ankle", "z", -20, 20, 0, 7),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Anatomy:
+    """The free coordinates (dofs) of the body joints as arrays [rad]."""
+
+    index: Int[ndarray, "dofs"]
+    """Place of each coordinate in a flattened (22, 3) table of joint coordinates."""
+    low: Float[ndarray, "dofs"]
+    high: Float[ndarray, "dofs"]
+    natural: Float[ndarray, "dofs"]
+    spread: Float[ndarray, "dofs"]
+    is_twist: Tensor
+    """(22, 3) one at the axis along each joint's bone, else zero."""
+
+    @property
+    def count(self) -> int:
+        return len(self.index)
+
+    def rotations(self, dofs: Float[Tensor, "*batch dofs"]) -> Float[Tensor, "*batch 22 3 3"]:
+        """Local rotations of the body joints; the pelvis' is the identity, its turn is no anatomical coordinate."""
+        table = torch.zeros((*dofs.shape[:-1], 3 * len(BODY_JOINTS)), dtype=dofs.dtype)
+        table = table.index_copy(-1, torch.as_tensor(self.index), dofs)
+        table = table.reshape(*dofs.shape[:-1], len(BODY_JOINTS), 3)
+        return rodrigues(table * (1 - self.is_twist)) @ rodrigues(table * self.is_twist)
+
+    def dof(self, joint: str, axis: str) -> int:
+        """Place of one coordinate among the dofs."""
+        return int(np.flatnonzero(self.index == _flat(joint, axis))[0])
+
+    def posture(self, **degrees: float) -> Float[ndarray, "dofs"]:
+        """The natural posture with some coordinates given in degrees, as `left_knee_x=90`."""
+        dofs = self.natural.copy()
+        for name, value in degrees.items():
+            joint, axis = name.rsplit("_", 1)
+            dofs[self.dof(joint, axis)] = np.deg2rad(value)
+        return dofs
+
+
+def _flat(joint: str, axis: str) -> int:
+    return 3 * BODY_JOINTS.index(joint) + "xyz".index(axis)
+
+
+@functools.cache
+def anatomy() -> Anatomy:
+    """The table RANGES as arrays."""
+
+    def column(field: str) -> ndarray:
+        return np.deg2rad(np.array([getattr(entry, field) for entry in RANGES], dtype=float))
+
+    is_twist = torch.zeros(len(BODY_JOINTS), 3, dtype=torch.float64)
+    for j, name in enumerate(BODY_JOINTS):
+        is_twist[j, 0 if name.split("_")[-1] in ARM_JOINTS else 1] = 1
+    return Anatomy(
+        index=np.array([_flat(entry.joint, entry.axis) for entry in RANGES]),
+        low=column("low"), high=column("high"), natural=column("natural"), spread=column("spread"), is_twist=is_twist,
+    )  # fmt: skip

@@ -1,0 +1,430 @@
+"""Bodies of all people at one moment, fitted to their keypoints in every view, with one common metric scale of the scene.
+
+A maximum a posteriori estimate by Levenberg-Marquardt over, per person, root turn, translation, anatomical coordinates
+(anatomy.py) and betas, and over the log of the scene's scale. Terms: reprojection of 21 keypoints (robust), monocular bone
+directions (weak), natural posture, shape, stature, and the floor. Joint limits are bounds, never exceeded.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+from torch import Tensor
+
+from hsimul3r.artifacts import Cameras
+from hsimul3r.body.anatomy import anatomy
+from hsimul3r.body.model import SmplxFormatBody, rodrigues
+from hsimul3r.body.solver import Rows, minimise, total_cost
+from hsimul3r.conventions import BODY_JOINTS, KEYPOINTS
+from hsimul3r.geometry.alignment import align_points
+from hsimul3r.geometry.cameras import project_with_jacobian
+from hsimul3r.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle, rotation_about_z
+
+SHARED = 1
+"""Unknowns that all people share: the log of the scale."""
+ROOT, BETAS = 6, 10
+KEYPOINT_SIGMA_M = {
+    "nose": 0.015, "eye": 0.015, "ear": 0.02, "shoulder": 0.025, "elbow": 0.025, "wrist": 0.025, "hip": 0.035, "knee": 0.025,
+    "ankle": 0.025, "heel": 0.03, "toe": 0.03,
+}  # fmt: skip
+"""Spread of a detector's keypoints about the body's, by their kind: size of the joint, clothing, annotators' habit."""
+LIMBS = tuple(
+    (f"{side}_{a}", f"{side}_{b}")
+    for side in ("left", "right")
+    for a, b in (*pairwise(("shoulder", "elbow", "wrist")), *pairwise(("hip", "knee", "ankle")), ("heel", "toe"))
+)
+"""Bones whose monocular direction is used."""
+SPANS = (*LIMBS[:4], *LIMBS[5:9], ("left_shoulder", "left_hip"), ("right_shoulder", "right_hip"))
+"""Bones whose length gives the first guess of the scale."""
+STARTS = (
+    {},
+    {f"{side}_{joint}": angle for side in ("left", "right") for joint, angle in (("hip_x", -80.0), ("knee_x", 85.0))},
+)
+"""Postures to start from: standing and sitting."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitConfig:
+    """Settings of the fit; sigmas in metres where not said otherwise."""
+
+    stature_prior_m: float = 1.70
+    stature_sigma_m: float = 0.08
+    given_stature_sigma_m: float = 0.01
+    pixel_sigma: float = 1.5
+    min_confidence: float = 0.1
+    keypoint_cauchy: float = 2.0
+    direction_sigma: float = 0.35
+    floor_penetration_sigma_m: float = 0.01
+    floor_contact_sigma_m: float = 0.02
+    floor_gate_m: float = 0.10
+    """A foot lower than this is taken to stand on the floor."""
+    posture_weight: float = 1.0
+    start_iterations: int = 12
+    iterations: int = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonObservations:
+    """What the views say about one person. `skeleton` is triangulated, in the world, nan where unknown."""
+
+    person: int
+    view: Int[ndarray, "observations"]
+    keypoints_px: Float[ndarray, "observations 21 2"]
+    confidence: Float[ndarray, "observations 21"]
+    skeleton_m: Float[ndarray, "observations 21 3"]
+    """Monocular root-relative estimate along the camera's axes (only its bone directions are used)."""
+    skeleton: Float[ndarray, "21 3"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedBody:
+    """SMPL-X parameters of one person, and where its soles and keypoints are in the rescaled world."""
+
+    person: int
+    betas: Float[ndarray, "10"]
+    pose: Float[ndarray, "55 3"]
+    transl: Float[ndarray, "3"]
+    keypoints: Float[ndarray, "21 3"]
+    soles: Float[ndarray, "2 4 3"]
+    stands: Bool[ndarray, "2"]
+    """Which feet (left, right) were taken to stand on the floor."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedPeople:
+    """All bodies and the factor by which cameras and points are to be scaled about the world's origin."""
+
+    scale: float
+    bodies: tuple[FittedBody, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _State:
+    """Points of every person and their derivatives by that person's unknowns, at one place."""
+
+    keypoints: Float[ndarray, "persons 21 3"]
+    soles: Float[ndarray, "persons 8 3"]
+    keypoints_by: Float[ndarray, "persons 21 3 own"] | None
+    soles_by: Float[ndarray, "persons 8 3 own"] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BodyProblem:
+    """The residuals of `fit_bodies`. Unknowns: log scale, then per person root turn, translation, dofs, betas."""
+
+    body: SmplxFormatBody
+    cameras: Cameras
+    people: tuple[PersonObservations, ...]
+    config: FitConfig
+    root: Float[ndarray, "persons 3 3"]
+    """Root orientation that the root unknowns turn on from the left."""
+    sigma_px: tuple[Float[ndarray, "observations 21"], ...]
+    stature_m: float | None
+    is_scale_fixed: bool
+    stands: Bool[ndarray, "persons 2"]
+    uses_views: bool = True
+    """False: fit the triangulated skeletons instead of the keypoints in the views."""
+
+    @property
+    def own(self) -> int:
+        """Unknowns of one person."""
+        return ROOT + anatomy().count + BETAS
+
+    @property
+    def low(self) -> ndarray:
+        return self._bounds(anatomy().low, -1)
+
+    @property
+    def high(self) -> ndarray:
+        return self._bounds(anatomy().high, 1)
+
+    def _bounds(self, dofs: ndarray, sign: int) -> ndarray:
+        one = np.concatenate([np.full(3, sign * 2 * np.pi), np.full(3, sign * np.inf), dofs, np.full(BETAS, sign * 5.0)])
+        return np.concatenate([[0.0 if self.is_scale_fixed else sign * np.inf], *[one] * len(self.people)])
+
+    def span(self, person: int) -> slice:
+        """Where a person's unknowns lie."""
+        return slice(SHARED + person * self.own, SHARED + (person + 1) * self.own)
+
+    def points(self, own: Float[Tensor, "own"], root: Float[Tensor, "3 3"]) -> Float[Tensor, "29 3"]:
+        """Keypoints and soles of one person in the world."""
+        count = anatomy().count
+        local = anatomy().rotations(own[ROOT : ROOT + count])
+        rotations = torch.cat([(rodrigues(own[:3]) @ root)[None], local[1:]])
+        betas = own[ROOT + count :]
+        R, _, offsets = self.body.skeleton.transforms(betas, rotations, own[3:6])
+        moving = (p.on_body_joints(len(BODY_JOINTS)) for p in (self.body.keypoint_points, self.body.sole_points))
+        return torch.cat([points.posed(betas, R, offsets) for points in moving])
+
+    def state(self, x: Float[ndarray, "unknowns"], *, with_jacobian: bool) -> _State:
+        """Points of all people, and their derivatives where asked for."""
+        own = torch.as_tensor(x[SHARED:].reshape(len(self.people), self.own))
+        root = torch.as_tensor(self.root)
+        points = torch.func.vmap(self.points)(own, root).numpy()
+        by = torch.func.vmap(torch.func.jacfwd(self.points))(own, root).numpy() if with_jacobian else None
+        return _State(
+            keypoints=points[:, :21],
+            soles=points[:, 21:],
+            keypoints_by=None if by is None else by[:, :21],
+            soles_by=None if by is None else by[:, 21:],
+        )
+
+    def rows(self, unknowns: Float[ndarray, "unknowns"], *, with_jacobian: bool) -> list[Rows]:
+        """All residuals."""
+        state = self.state(unknowns, with_jacobian=with_jacobian)
+        out = []
+        for p in range(len(self.people)):
+            out += self.view_rows(p, unknowns, state) if self.uses_views else self.skeleton_rows(p, unknowns, state)
+            out += [*self.floor_rows(p, unknowns, state), *self.prior_rows(p, unknowns, with_jacobian=with_jacobian)]
+        return out
+
+    def _rows(
+        self, name: str, residual: ndarray, p: int, by_own: ndarray | None, *, by_log_scale: ndarray | None = None,
+        cauchy: float = np.inf,
+    ) -> Rows:  # fmt: skip
+        """Rows (rows, size) of one person, their derivatives put where the unknowns lie."""
+        jacobian = None
+        if by_own is not None:
+            jacobian = np.zeros((*residual.shape, SHARED + len(self.people) * self.own))
+            jacobian[..., self.span(p)] = by_own
+            if by_log_scale is not None:
+                jacobian[..., 0] = by_log_scale
+        return Rows(name=name, residual=residual, jacobian=jacobian, cauchy=cauchy)
+
+    def view_rows(self, p: int, x: ndarray, state: _State) -> list[Rows]:
+        """Reprojection errors of the keypoints in every view of one person, and directions of limbs seen by each view."""
+        person, scale = self.people[p], float(np.exp(x[0]))
+        view = np.repeat(person.view, 21)
+        R, t = self.cameras.T_cam_world[view][:, :3, :3], scale * self.cameras.T_cam_world[view][:, :3, 3]
+        world = np.tile(state.keypoints[p], (len(person.view), 1))
+        cam = np.einsum("nij,nj->ni", R, world) + t
+        uv, by_point, _, _ = project_with_jacobian(
+            cam, self.cameras.focal_px[view], self.cameras.principal_px[view], self.cameras.k1[view]
+        )
+        used = (person.confidence >= self.config.min_confidence).ravel() & np.isfinite(person.keypoints_px).all(-1).ravel()
+        inverse = (1 / self.sigma_px[p].ravel())[:, None]
+        residual = (uv - np.nan_to_num(person.keypoints_px).reshape(-1, 2)) * inverse
+        by_own, by_scale = None, None
+        if state.keypoints_by is not None:
+            turned = by_point @ R * inverse[..., None]
+            by_own = turned @ np.tile(state.keypoints_by[p], (len(person.view), 1, 1))
+            by_own, by_scale = by_own[used], (np.einsum("nij,nj->ni", by_point, t) * inverse)[used]
+        seen = self._rows(
+            "keypoints", residual[used], p, by_own, by_log_scale=by_scale, cauchy=self.config.keypoint_cauchy
+        )  # fmt: skip
+        return [seen, self.direction_rows(p, state)]
+
+    def direction_rows(self, p: int, state: _State) -> Rows:
+        """Difference of each limb's unit direction from the view's monocular estimate, in the camera's axes."""
+        person = self.people[p]
+        a, b = (np.array([KEYPOINTS.index(limb[end]) for limb in LIMBS]) for end in (0, 1))
+        bone = state.keypoints[p][b] - state.keypoints[p][a]
+        length = np.linalg.norm(bone, axis=1)[:, None]
+        unit = bone / length
+        R = self.cameras.T_cam_world[person.view][:, :3, :3]
+        seen = person.skeleton_m[:, b] - person.skeleton_m[:, a]
+        norm = np.linalg.norm(seen, axis=-1, keepdims=True)
+        trust = np.minimum(person.confidence[:, a], person.confidence[:, b])
+        used = ((trust >= 0.3) & np.isfinite(norm[..., 0]) & (norm[..., 0] > 1e-6)).ravel()
+        target = np.einsum("vji,vlj->vli", R, seen / np.where(norm > 1e-6, norm, 1))
+        residual = ((unit - target) / self.config.direction_sigma).reshape(-1, 3)[used]
+        by_own = None
+        if state.keypoints_by is not None:
+            bone_by = state.keypoints_by[p][b] - state.keypoints_by[p][a]
+            across = (np.eye(3) - unit[:, :, None] * unit[:, None, :]) / length[..., None]
+            unit_by = across @ bone_by / self.config.direction_sigma
+            by_own = np.tile(unit_by, (len(person.view), 1, 1))[used]
+        return self._rows("directions", residual, p, by_own, cauchy=1.5)
+
+    def skeleton_rows(self, p: int, x: ndarray, state: _State) -> list[Rows]:
+        """Distance of the keypoints from the triangulated skeleton, for the start."""
+        target = self.people[p].skeleton * np.exp(x[0])
+        used = np.isfinite(target).all(1)
+        residual = (state.keypoints[p][used] - target[used]) / 0.05
+        by_own = None if state.keypoints_by is None else state.keypoints_by[p][used] / 0.05
+        return [self._rows("skeleton", residual, p, by_own, by_log_scale=-target[used] / 0.05, cauchy=2.0)]
+
+    def floor_rows(self, p: int, x: ndarray, state: _State) -> list[Rows]:
+        """Soles are never below the floor, and at it where the foot stands."""
+        height = state.soles[p][:, 2]
+        below = height < 0
+        stands = np.repeat(self.stands[p], 4)
+        by = None if state.soles_by is None else state.soles_by[p][:, 2]
+        rows = []
+        for name, used, sigma, cauchy in (
+            ("below floor", below, self.config.floor_penetration_sigma_m, np.inf),
+            ("on floor", stands, self.config.floor_contact_sigma_m, 2.0),
+        ):
+            by_own = None if by is None else by[used][:, None] / sigma
+            rows.append(self._rows(name, height[used][:, None] / sigma, p, by_own, cauchy=cauchy))
+        return rows
+
+    def prior_rows(self, p: int, x: ndarray, *, with_jacobian: bool) -> list[Rows]:
+        """Natural posture, common shape, known stature."""
+        own, count = x[self.span(p)], anatomy().count
+        dofs, betas = own[ROOT : ROOT + count], own[ROOT + count :]
+        inverse = self.config.posture_weight / anatomy().spread
+        stature = self.config.stature_prior_m if self.stature_m is None else self.stature_m
+        sigma = self.config.stature_sigma_m if self.stature_m is None else self.config.given_stature_sigma_m
+        gradient = self.body.stature_row[1:]
+        residual = np.concatenate([
+            (dofs - anatomy().natural) * inverse,
+            betas - self.body.betas_of_stature(stature),
+            [(self.body.stature(betas) - stature) / sigma],
+        ])[:, None]  # fmt: skip
+        jacobian = None
+        if with_jacobian:
+            jacobian = np.zeros((len(residual), 1, self.own))
+            jacobian[np.arange(count), 0, ROOT + np.arange(count)] = inverse
+            jacobian[count : count + BETAS, 0, ROOT + count :] = np.eye(BETAS)
+            jacobian[-1, 0, ROOT + count :] = gradient / sigma
+        return [self._rows("priors", residual, p, jacobian)]
+
+
+def fit_bodies(
+    body: SmplxFormatBody,
+    cameras: Cameras,
+    people: Sequence[PersonObservations],
+    *,
+    stature_m: float | None,
+    is_scale_fixed: bool,
+    config: FitConfig = FitConfig(),
+    on_step: Callable[[], None] = lambda: None,
+) -> FittedPeople:
+    """Fit all people. `is_scale_fixed` keeps the scene's scale (calibrated cameras); else statures decide it."""
+    log_scale = 0.0 if is_scale_fixed else float(np.log(first_scale(body, people, stature_m or config.stature_prior_m)))
+    started = [
+        _start(body, cameras, person, log_scale=log_scale, stature_m=stature_m, config=config, on_step=on_step)
+        for person in people
+    ]
+    problem = _joined([alone for alone, _ in started], is_scale_fixed=is_scale_fixed)
+    x = np.concatenate([[log_scale], *(own[SHARED:] for _, own in started)])
+    for _ in range(2):
+        x = minimise(problem, x, iterations=config.iterations // 2, on_step=on_step)
+        soles = problem.state(x, with_jacobian=False).soles.reshape(len(people), 2, 4, 3)
+        problem = replace(problem, stands=soles[..., 2].min(-1) < config.floor_gate_m)
+    x = minimise(problem, x, iterations=config.iterations // 2, on_step=on_step)
+    return _result(problem, x)
+
+
+def first_scale(body: SmplxFormatBody, people: Sequence[PersonObservations], stature_m: float) -> float:
+    """Ratio of a body's bones to the skeletons' (median over all bones of all people)."""
+    rest = body.keypoint_points.shaped(torch.as_tensor(body.betas_of_stature(stature_m))).numpy()
+    ratios = []
+    for person in people:
+        for a, b in SPANS:
+            i, j = KEYPOINTS.index(a), KEYPOINTS.index(b)
+            ratios.append(np.linalg.norm(rest[i] - rest[j]) / np.linalg.norm(person.skeleton[i] - person.skeleton[j]))
+    return float(np.nanmedian(ratios))
+
+
+def _start(
+    body: SmplxFormatBody, cameras: Cameras, person: PersonObservations, *, log_scale: float, stature_m: float | None,
+    config: FitConfig, on_step: Callable[[], None],
+) -> tuple[BodyProblem, Float[ndarray, "unknowns"]]:  # fmt: skip
+    """The best of several starts for one person at a fixed scale: two postures, facing either way.
+
+    Facing both ways, because a skeleton from few views may be reflected in depth.
+    """
+    scaled = person.skeleton * np.exp(log_scale)
+    best: tuple[float, BodyProblem, ndarray] | None = None
+    for posture in STARTS:
+        dofs = anatomy().posture(**posture)
+        root, transl = _place(body, dofs, scaled)
+        for turn in (0.0, np.pi):
+            problem = BodyProblem(
+                body=body, cameras=cameras, people=(person,), config=config, root=(rotation_about_z(turn) @ root)[None],
+                sigma_px=(_sigma_px(cameras, person, transl, log_scale, config),), stature_m=stature_m, is_scale_fixed=True,
+                stands=np.zeros((1, 2), bool), uses_views=False,
+            )  # fmt: skip
+            fixed = _FixedScale(problem=problem, log_scale=log_scale)
+            x = np.concatenate([[log_scale], np.zeros(3), transl, dofs, np.zeros(BETAS)])
+            x = minimise(fixed, x, iterations=config.start_iterations, tolerance=1e-3, on_step=on_step)
+            problem = replace(problem, uses_views=True)
+            fixed = _FixedScale(problem=problem, log_scale=log_scale)
+            x = minimise(fixed, x, iterations=config.start_iterations, tolerance=1e-3, on_step=on_step)
+            cost = total_cost(fixed, x)
+            if best is None or cost < best[0]:
+                best = (cost, problem, x)
+    assert best is not None
+    return best[1], best[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _FixedScale:
+    """A problem whose log scale rests at a value."""
+
+    problem: BodyProblem
+    log_scale: float
+
+    @property
+    def low(self) -> ndarray:
+        return np.concatenate([[self.log_scale], self.problem.low[SHARED:]])
+
+    @property
+    def high(self) -> ndarray:
+        return np.concatenate([[self.log_scale], self.problem.high[SHARED:]])
+
+    def rows(self, unknowns: ndarray, *, with_jacobian: bool) -> list[Rows]:
+        return self.problem.rows(unknowns, with_jacobian=with_jacobian)
+
+
+def _place(body: SmplxFormatBody, dofs: ndarray, skeleton: Float[ndarray, "21 3"]) -> tuple[ndarray, ndarray]:
+    """Root rotation and translation that lay a posture onto a skeleton; the torso counts most."""
+    pose = np.zeros((55, 3))
+    pose[: len(BODY_JOINTS)] = axis_angle_from_matrix(anatomy().rotations(torch.as_tensor(dofs)).numpy())
+    source = body.keypoints(np.zeros(BETAS), pose, np.zeros(3))
+    finite = np.isfinite(skeleton).all(1)
+    torso = np.array([name.split("_")[-1] in ("shoulder", "hip") for name in KEYPOINTS])
+    fit = align_points(source[finite], skeleton[finite], weights=np.where(torso, 5.0, 1.0)[finite])
+    return fit.R, fit.t
+
+
+def _sigma_px(
+    cameras: Cameras, person: PersonObservations, transl: ndarray, log_scale: float, config: FitConfig
+) -> Float[ndarray, "observations 21"]:
+    """Spread of each keypoint in pixels: the keypoint's own at the person's distance, more where the detector is unsure."""
+    T = cameras.T_cam_world[person.view]
+    distance = np.maximum(T[:, 2, :3] @ transl + np.exp(log_scale) * T[:, 2, 3], 0.3)
+    metres = np.array([KEYPOINT_SIGMA_M[name.split("_")[-1]] for name in KEYPOINTS])
+    spread = np.hypot(cameras.focal_px[person.view, None] * metres / distance[:, None], config.pixel_sigma)
+    return spread / np.sqrt(np.clip(person.confidence, config.min_confidence, 1.0))
+
+
+def _joined(alone: Sequence[BodyProblem], *, is_scale_fixed: bool) -> BodyProblem:
+    """One problem of many people from one problem each."""
+    return replace(
+        alone[0],
+        people=tuple(problem.people[0] for problem in alone),
+        root=np.concatenate([problem.root for problem in alone]),
+        sigma_px=tuple(problem.sigma_px[0] for problem in alone),
+        stands=np.zeros((len(alone), 2), bool),
+        is_scale_fixed=is_scale_fixed,
+    )
+
+
+def _result(problem: BodyProblem, x: ndarray) -> FittedPeople:
+    state = problem.state(x, with_jacobian=False)
+    bodies = []
+    for p, person in enumerate(problem.people):
+        own, count = x[problem.span(p)], anatomy().count
+        rotations = anatomy().rotations(torch.as_tensor(own[ROOT : ROOT + count])).numpy()
+        rotations[0] = matrix_from_axis_angle(own[:3]) @ problem.root[p]
+        pose = np.zeros((55, 3))
+        pose[: len(BODY_JOINTS)] = axis_angle_from_matrix(rotations)
+        bodies.append(
+            FittedBody(
+                person=person.person,
+                betas=own[ROOT + count :],
+                pose=pose,
+                transl=own[3:6],
+                keypoints=state.keypoints[p],
+                soles=state.soles[p].reshape(2, 4, 3),
+                stands=problem.stands[p],
+            )
+        )
+    return FittedPeople(scale=float(np.exp(x[0])), bodies=tuple(bodies))
