@@ -280,6 +280,8 @@ class SimScene(Artifact):
     contacts: tuple[Contact, ...]
     humans: tuple[str, ...]
     """Prefix of each human's names in the engine, in the order of `bodies`."""
+    humanoid: Literal["hull", "capsule"]
+    """What the humanoids' bones are made of."""
     human_mass_kg: tuple[float, ...]
     joint_names: tuple[str, ...]
     qpos_names: tuple[str, ...]

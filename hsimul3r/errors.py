@@ -90,3 +90,26 @@ class RunFolderBusy(Hsimul3rError):
 class BadConfig(Hsimul3rError):
     def __init__(self, path: Path | str, what: str):
         super().__init__(f"Config '{path}': {what}.")
+
+
+class UnknownBackend(Hsimul3rError):
+    def __init__(self, name: str, known: tuple[str, ...]):
+        super().__init__(f"Physics backend '{name}' does not exist. Use one of: {', '.join(known)}.")
+
+
+class UnsupportedParameter(Hsimul3rError):
+    def __init__(self, backend: str, parameter: str, known: tuple[str, ...]):
+        super().__init__(f"Physics backend '{backend}' cannot set '{parameter}'. It can set: {', '.join(known) or 'nothing'}.")
+
+
+class Diverged(Hsimul3rError):
+    def __init__(self, what: str):
+        super().__init__(
+            f"The simulation diverged: {what}. Look at the scene for deep penetration or extreme masses; "
+            "a smaller time step may help."
+        )
+
+
+class UnknownBodyModel(Hsimul3rError):
+    def __init__(self, name: str, known: tuple[str, ...]):
+        super().__init__(f"Body model '{name}' is not known here. Run fit_humans again with one of: {', '.join(known)}.")

@@ -1,0 +1,156 @@
+"""MuJoCo on the processor: `mujoco.batch.Batch`, many simulations on a thread pool, bit-identical at any thread count."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from hsimul3r.artifacts import SimScene
+from hsimul3r.conventions import CONTACT_PARTS
+from hsimul3r.errors import UnsupportedParameter
+from hsimul3r.tracking.simulation import ContactReadings, Parameter
+from sim_envs.contract import Capabilities, Timing, contact_pairs
+from sim_envs.engine import MjModel, mujoco, mujoco_batch
+from sim_envs.scene_builder import (
+    ctrl_names,
+    depth_sensor,
+    load_model,
+    qpos_names,
+    qvel_names,
+    touch_sensor,
+)
+
+FORCE_AND_POINT = 6
+"""Values a touch sensor reports per contact: force in the contact's frame (normal first), world point."""
+
+
+class MujocoCpu:
+    """The default backend."""
+
+    name = "mujoco_cpu"
+    capabilities = Capabilities(
+        is_bit_reproducible=True,
+        uses_gpu=False,
+        parameters=("contact_time_s", "gravity_m_s2", "force_n", "mass_kg", "friction"),
+    )
+
+    def load(self, scene: SimScene, *, count: int, timing: Timing, threads: int = 0) -> "MujocoBatch":
+        """Build the model and open `count` simulations in the scene's initial state."""
+        humans = scene.humans
+        objects = tuple(asset.name for asset in scene.assets)
+        batch = MujocoBatch(load_model(scene, timing), humans, objects, count=count, threads=threads)
+        batch.reset(np.tile(scene.qpos, (count, 1)))
+        return batch
+
+
+class MujocoBatch:
+    """`count` simulations of one model. Satisfies `sim_envs.contract.SimBatch`."""
+
+    def __init__(self, model: MjModel, humans: tuple[str, ...], objects: tuple[str, ...], *, count: int, threads: int = 0):
+        self._model = model
+        self._batch = mujoco_batch().Batch(model, count, nthread=threads)
+        self._bound = {name: self._batch.bind(name) for name in ("qpos", "qvel", "ctrl", "xpos", "xquat", "sensordata")}
+        self._expanded: dict[str, ndarray] = {}
+        self._forces: dict[str, ndarray] = {}
+        self.qpos_names = qpos_names(model)
+        self.qvel_names = qvel_names(model)
+        self.ctrl_names = ctrl_names(model)
+        self.body_names = tuple(model.body(i).name for i in range(1, model.nbody))
+        pairs = tuple(contact_pairs(humans, objects))
+        self.contact_names = tuple(pair.name for pair in pairs)
+        self._touch = [self._columns([touch_sensor(p.name, joint) for joint in CONTACT_PARTS[p.part]]) for p in pairs]
+        self._depth = self._columns([depth_sensor(human, name) for human in humans for name in objects])
+
+    @property
+    def count(self) -> int:
+        return self._batch.nsim
+
+    @property
+    def timestep_s(self) -> float:
+        return float(self._model.opt.timestep)
+
+    def total_mass_kg(self) -> float:
+        """Of everything that moves."""
+        return float(self._model.body_subtreemass[0])
+
+    def reset(self, qpos: Float[ndarray, "sims nq"], qvel: Float[ndarray, "sims nv"] | None = None) -> None:
+        """Start anew from a state; parameters stay."""
+        mj = mujoco()
+        self._batch.reset(stage=mj.mjtStage.mjSTAGE_NONE)
+        self._bound["qpos"][:] = qpos
+        self._bound["qvel"][:] = 0.0 if qvel is None else qvel
+        self._bound["ctrl"][:] = 0.0
+        for body, force in self._forces.items():
+            self._set_force(body, force)
+        self._batch.forward()
+
+    def step(self, ctrl: Float[ndarray, "sims nu"], steps: int = 1, *, is_exact: bool = False) -> None:
+        """Advance by `steps` time steps."""
+        mj = mujoco()
+        self._bound["ctrl"][:] = ctrl
+        stage = mj.mjtStage.mjSTAGE_ACC if is_exact else mj.mjtStage.mjSTAGE_NONE
+        self._batch.step(nstep=steps, stage=stage)
+
+    def state(self) -> tuple[Float[ndarray, "sims nq"], Float[ndarray, "sims nv"]]:
+        """Copies of positions and velocities."""
+        return self._bound["qpos"].copy(), self._bound["qvel"].copy()
+
+    def body_poses(self, names: Sequence[str]) -> tuple[Float[ndarray, "sims bodies 3"], Float[ndarray, "sims bodies 4"]]:
+        """Frame origins and orientations (wxyz) of the named bodies."""
+        index = [self._model.body(name).id for name in names]
+        return self._bound["xpos"][:, index], self._bound["xquat"][:, index]
+
+    def contacts(self) -> ContactReadings:
+        """Forces between body parts and objects, in the order of `contact_names`."""
+        data = self._bound["sensordata"]
+        force = np.zeros((self.count, len(self._touch)))
+        point = np.zeros((self.count, len(self._touch), 3))
+        for i, columns in enumerate(self._touch):
+            values = data[:, columns].reshape(self.count, -1, FORCE_AND_POINT)
+            normal = values[..., 0]
+            force[:, i] = normal.sum(axis=1)
+            weight = normal / np.maximum(force[:, i, None], 1e-9)
+            point[:, i] = np.einsum("sc,sck->sk", weight, values[..., 3:])
+        return ContactReadings(force_n=force, point=point)
+
+    def penetration_m(self) -> Float[ndarray, "sims"]:
+        """Depth of the deepest contact between a person and an object."""
+        depth = -self._bound["sensordata"][:, self._depth]
+        return np.maximum(depth, 0.0).max(axis=1, initial=0.0)
+
+    def set_parameter(self, name: Parameter, values: Float[ndarray, "sims *size"], *, body: str | None = None) -> None:
+        """Set a parameter in every simulation; raises `UnsupportedParameter`."""
+        if name == "contact_time_s":
+            self._expand("geom_solref")[:, :, 0] = np.asarray(values)[:, None]
+        elif name == "gravity_m_s2":
+            self._expand("opt.gravity")[:] = values
+        elif name == "force_n" and body is not None:
+            self._forces[body] = np.array(values)
+            self._set_force(body, values)
+        elif name == "mass_kg" and body is not None:
+            self._set_mass(self._model.body(body).id, values)
+        elif name == "friction" and body is not None:
+            owned = self._model.geom_bodyid == self._model.body(body).id
+            self._expand("geom_friction")[:, owned, 0] = np.asarray(values)[:, None]
+        else:
+            raise UnsupportedParameter(MujocoCpu.name, name, MujocoCpu.capabilities.parameters)
+
+    def _set_force(self, body: str, values: ndarray) -> None:
+        self._batch.bind("xfrc_applied").reshape(self.count, -1, 6)[:, self._model.body(body).id, :3] = values
+
+    def _set_mass(self, body: int, values: ndarray) -> None:
+        mass = self._expand("body_mass")
+        ratio = np.asarray(values) / self._model.body_mass[body]
+        mass[:, body] = values
+        self._expand("body_inertia")[:, body] = self._model.body_inertia[body] * ratio[:, None]
+        self._batch.set_const()
+
+    def _expand(self, field: str) -> ndarray:
+        if field not in self._expanded:
+            self._expanded[field] = self._batch.expand(field)
+        return self._expanded[field]
+
+    def _columns(self, sensors: list[str]) -> ndarray:
+        spans = [(int(self._model.sensor(name).adr[0]), int(self._model.sensor(name).dim[0])) for name in sensors]
+        return np.concatenate([np.arange(start, start + size) for start, size in spans]) if spans else np.zeros(0, int)
