@@ -55,7 +55,7 @@ def detect_objects(image: UInt8[ndarray, "height width 3"], *, threshold: float 
 def _detect_in_window(image: UInt8[ndarray, "height width 3"], window: Window, threshold: float) -> list[Detection]:
     height, width = image.shape[:2]
     small = cut_window(image, window, size=SIZE)[:, :, ::-1].astype(np.float32)
-    normal = (small - np.float32(MEAN_BGR)) / np.float32(STD_BGR)
+    normal = (small - np.array(MEAN_BGR, np.float32)) / np.array(STD_BGR, np.float32)
     outputs = run_network("nanodet", np.ascontiguousarray(normal.transpose(2, 0, 1)[None]))
     boxes, scores, classes = (np.concatenate(part) for part in zip(*(_decode_head(s, outputs, threshold) for s in STRIDES)))
     boxes = boxes * window.side / SIZE + np.array([window.x, window.y] * 2)

