@@ -106,7 +106,9 @@ class PersonView:
     keypoints_px: Float[ndarray, "21 2"]
     confidence: Float[ndarray, "21"]
     skeleton_m: Float[ndarray, "21 3"]
-    """Root-relative 3D estimate along the camera's axes, OpenCV; its scale is the detector's guess, not metric truth."""
+    """3D estimate relative to the middle of the hips, in the OpenCV axes of a camera that looks straight at it: turn it by the
+    shortest rotation from the optical axis to the hips' viewing ray (perception.identity.place_skeleton) for this camera's
+    axes. Its scale is the detector's guess, not metric truth."""
     box_px: Float[ndarray, "4"]
     agreement: float
     """OKS between the two pose estimators."""
@@ -280,7 +282,7 @@ class SimScene(Artifact):
     contacts: tuple[Contact, ...]
     humans: tuple[str, ...]
     """Prefix of each human's names in the engine, in the order of `bodies`."""
-    humanoid: Literal["hull", "capsule"]
+    humanoid: Literal["hull", "capsule"] = "hull"
     """What the humanoids' bones are made of."""
     human_mass_kg: tuple[float, ...]
     joint_names: tuple[str, ...]

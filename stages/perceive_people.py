@@ -43,10 +43,10 @@ class PerceivePeopleConfig:
     """Around each person's box of the object detector a window is searched, `box_margin` times as large."""
     pose_threshold: float = 0.1
     """Score from which on a single pose is gathered."""
-    min_confidence: float = 0.29
-    min_support: float = 0.25
-    min_agreement: float = 0.38
-    min_presence: float = 0.5
+    min_confidence: float = 0.22
+    min_support: float = 0.5
+    min_agreement: float = 0.45
+    min_presence: float = 0.6
     """A person is believed above all four: mean keypoint confidence, share of the searches that found it, OKS of the two
     estimators, BlazePose's own presence."""
     duplicate_similarity: float = 0.45
@@ -223,7 +223,7 @@ def _fuse(
         body_px=body.keypoints_px,
         body_visibility=body.visibility,
         agreement=agreement,
-        size_px=body.region.side_px,
+        area=visible_area(pose.keypoints_px, pose.confidence > VISIBLE),
     )
     height, width = image.shape[:2]
     probability = warp_probability(body.mask, body.region.picture_from_crop(), width=width, height=height)

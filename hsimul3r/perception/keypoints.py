@@ -49,23 +49,24 @@ def fuse_estimates(
     body_px: Float[ndarray, "21 2"],
     body_visibility: Float[ndarray, "21"],
     agreement: float,
-    size_px: float,
-    tolerance: float = 0.03,
-    disputed_confidence: float = 0.35,
+    area: float,
+    disputed: float = 0.35,
     lowest_confidence: float = 0.2,
 ) -> tuple[Float[ndarray, "21 2"], Float[ndarray, "21"]]:
     """One skeleton (pixels, confidence) from two independent estimates of the same person.
 
-    Where both lie within `tolerance` times the person's size, their mean weighted by confidence counts; where they differ,
-    the COCO estimate counts with `disputed_confidence` times its confidence. Heels and toes, which only the body estimate
-    knows, count with its visibility times the `agreement` (OKS) of the two.
+    Per keypoint s = exp(-d^2 / (2 area (2 sigma)^2)), the term of the OKS, says how far both agree. The point is their mean,
+    weighted by confidence c and by s times visibility v; its confidence is s max(c, v) + (1 - s) `disputed` c, where v counts
+    with the `agreement` (OKS) of the whole. COCO confidences below `lowest_confidence` count as zero. Heels and toes, which
+    only the body estimate knows, count with v.
     """
     coco_weight = np.where(coco_confidence > lowest_confidence, coco_confidence, 0.0)
-    body_weight = body_visibility[:COCO_COUNT] * np.clip(agreement, 0, 1)
-    is_agreed = np.linalg.norm(coco_px - body_px[:COCO_COUNT], axis=1) < tolerance * size_px
-    share = (coco_weight / np.maximum(coco_weight + body_weight, 1e-9))[:, None]
-    mean_px = share * coco_px + (1 - share) * body_px[:COCO_COUNT]
-    points, confidence = body_px.copy(), body_visibility * np.clip(agreement, 0, 1)
-    points[:COCO_COUNT] = np.where(is_agreed[:, None], mean_px, coco_px)
-    confidence[:COCO_COUNT] = np.where(is_agreed, np.maximum(coco_weight, body_weight), disputed_confidence * coco_weight)
+    confidence = body_visibility * np.clip(agreement, 0, 1)
+    body_weight = confidence[:COCO_COUNT]
+    distance2 = ((coco_px - body_px[:COCO_COUNT]) ** 2).sum(axis=1)
+    agreed = np.exp(-distance2 / (2 * area * (2 * SIGMAS) ** 2))
+    share = agreed * body_weight / np.maximum(coco_weight + agreed * body_weight, 1e-9)
+    points = body_px.copy()
+    points[:COCO_COUNT] = coco_px + share[:, None] * (body_px[:COCO_COUNT] - coco_px)
+    confidence[:COCO_COUNT] = agreed * np.maximum(coco_weight, body_weight) + (1 - agreed) * disputed * coco_weight
     return points, confidence
