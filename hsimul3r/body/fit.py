@@ -78,6 +78,8 @@ class PersonObservations:
     skeleton_m: Float[ndarray, "observations 21 3"]
     """Monocular root-relative estimate along the camera's axes (only its bone directions are used)."""
     skeleton: Float[ndarray, "21 3"]
+    stature_m: float | None = None
+    """Standing height where it is known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +125,6 @@ class BodyProblem:
     root: Float[ndarray, "persons 3 3"]
     """Root orientation that the root unknowns turn on from the left."""
     sigma_px: tuple[Float[ndarray, "observations 21"], ...]
-    stature_m: float | None
     is_scale_fixed: bool
     stands: Bool[ndarray, "persons 2"]
     uses_views: bool = True
@@ -268,8 +269,7 @@ class BodyProblem:
         own, count = x[self.span(p)], anatomy().count
         dofs, betas = own[ROOT : ROOT + count], own[ROOT + count :]
         inverse = self.config.posture_weight / anatomy().spread
-        stature = self.config.stature_prior_m if self.stature_m is None else self.stature_m
-        sigma = self.config.stature_sigma_m if self.stature_m is None else self.config.given_stature_sigma_m
+        stature, sigma = stature_prior(self.people[p], self.config)
         gradient = self.body.stature_row[1:]
         residual = np.concatenate([
             (dofs - anatomy().natural) * inverse,
@@ -290,17 +290,13 @@ def fit_bodies(
     cameras: Cameras,
     people: Sequence[PersonObservations],
     *,
-    stature_m: float | None,
     is_scale_fixed: bool,
     config: FitConfig = FitConfig(),
     on_step: Callable[[], None] = lambda: None,
 ) -> FittedPeople:
     """Fit all people. `is_scale_fixed` keeps the scene's scale (calibrated cameras); else statures decide it."""
-    log_scale = 0.0 if is_scale_fixed else float(np.log(first_scale(body, people, stature_m or config.stature_prior_m)))
-    started = [
-        _start(body, cameras, person, log_scale=log_scale, stature_m=stature_m, config=config, on_step=on_step)
-        for person in people
-    ]
+    log_scale = 0.0 if is_scale_fixed else float(np.log(first_scale(body, people, config)))
+    started = [_start(body, cameras, person, log_scale=log_scale, config=config, on_step=on_step) for person in people]
     problem = _joined([alone for alone, _ in started], is_scale_fixed=is_scale_fixed)
     x = np.concatenate([[log_scale], *(own[SHARED:] for _, own in started)])
     for _ in range(2):
@@ -311,19 +307,28 @@ def fit_bodies(
     return _result(problem, x)
 
 
-def first_scale(body: SmplxFormatBody, people: Sequence[PersonObservations], stature_m: float) -> float:
-    """Ratio of a body's bones to the skeletons' (median over all bones of all people)."""
-    rest = body.keypoint_points.shaped(torch.as_tensor(body.betas_of_stature(stature_m))).numpy()
+def stature_prior(person: PersonObservations, config: FitConfig) -> tuple[float, float]:
+    """Expected stature and its spread [m]."""
+    if person.stature_m is None:
+        return config.stature_prior_m, config.stature_sigma_m
+    return person.stature_m, config.given_stature_sigma_m
+
+
+def first_scale(body: SmplxFormatBody, people: Sequence[PersonObservations], config: FitConfig) -> float:
+    """Ratio of the bodies' bones to the skeletons' (median over all bones of all people); nan where no bone is known."""
     ratios = []
     for person in people:
+        betas = body.betas_of_stature(stature_prior(person, config)[0])
+        rest = body.keypoint_points.shaped(torch.as_tensor(betas)).numpy()
         for a, b in SPANS:
             i, j = KEYPOINTS.index(a), KEYPOINTS.index(b)
             ratios.append(np.linalg.norm(rest[i] - rest[j]) / np.linalg.norm(person.skeleton[i] - person.skeleton[j]))
-    return float(np.nanmedian(ratios))
+    known = np.array(ratios)[np.isfinite(ratios)]
+    return float(np.median(known)) if len(known) else np.nan
 
 
 def _start(
-    body: SmplxFormatBody, cameras: Cameras, person: PersonObservations, *, log_scale: float, stature_m: float | None,
+    body: SmplxFormatBody, cameras: Cameras, person: PersonObservations, *, log_scale: float,
     config: FitConfig, on_step: Callable[[], None],
 ) -> tuple[BodyProblem, Float[ndarray, "unknowns"]]:  # fmt: skip
     """The best of several starts for one person at a fixed scale: two postures, facing either way.
@@ -338,7 +343,7 @@ def _start(
         for turn in (0.0, np.pi):
             problem = BodyProblem(
                 body=body, cameras=cameras, people=(person,), config=config, root=(rotation_about_z(turn) @ root)[None],
-                sigma_px=(_sigma_px(cameras, person, transl, log_scale, config),), stature_m=stature_m, is_scale_fixed=True,
+                sigma_px=(_sigma_px(cameras, person, transl, log_scale, config),), is_scale_fixed=True,
                 stands=np.zeros((1, 2), bool), uses_views=False,
             )  # fmt: skip
             fixed = _FixedScale(problem=problem, log_scale=log_scale)
