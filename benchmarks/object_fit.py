@@ -1,6 +1,6 @@
 """Furniture from silhouettes against truth, on known families: the table of docs, one row per condition.
 
-    python benchmarks/object_fit.py --count 12 --seeds 3
+python benchmarks/object_fit.py --count 12 --seeds 3
 """
 
 import time
@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.table import Table
 from scipy.spatial import cKDTree
 
-from hsimul3r.artifacts import ConvexPart
 from hsimul3r.generator.families import family
 from hsimul3r.generator.fit import ParametricGenerator
 from hsimul3r.generator.protocol import Candidate
@@ -47,7 +46,18 @@ class Args:
 
 def main(args: Args) -> None:
     console = Console(width=140)
-    columns = ("condition", "n", "silhouette IoU", "Chamfer m", "F@5", "F@2", "seat med/p90 cm", "top med cm", "family", "CPU s")
+    columns = (
+        "condition",
+        "n",
+        "silhouette IoU",
+        "Chamfer m",
+        "F@5",
+        "F@2",
+        "seat med/p90 cm",
+        "top med cm",
+        "family",
+        "CPU s",
+    )
     table = Table(*columns)
     for name in args.conditions:
         rows = [measure(CONDITIONS[name], seed, i, args.is_verbose) for seed in range(args.seeds) for i in range(args.count)]

@@ -91,7 +91,12 @@ _SLED = _ranges(leg_thickness=(0.02, 0.05))
 
 
 def _chairs() -> tuple[Family, ...]:
-    bases = {"": (_LEGS, _leg_base), "_pedestal": (_DISC, _disc_base), "_star": (_STAR, _star_base), "_sled": (_SLED, _sled_base)}
+    bases = {
+        "": (_LEGS, _leg_base),
+        "_pedestal": (_DISC, _disc_base),
+        "_star": (_STAR, _star_base),
+        "_sled": (_SLED, _sled_base),
+    }
     return tuple(
         Family(
             name=f"chair{suffix}{'_arms' if has_arms else ''}",
@@ -182,7 +187,9 @@ def _four_legs(half_x: Number, half_y: Number, height: Number, thickness: Number
     """Legs below the corners of a rectangle that lead `splay` outwards to the floor."""
     half = 0.5 * thickness
     return [
-        _frustum((sx * (half_x + splay), sy * (half_y + splay), 0.0, half, half), (sx * half_x, sy * half_y, height, half, half))
+        _frustum(
+            (sx * (half_x + splay), sy * (half_y + splay), 0.0, half, half), (sx * half_x, sy * half_y, height, half, half)
+        )
         for sx in (-1.0, 1.0)
         for sy in (-1.0, 1.0)
     ]
@@ -240,11 +247,10 @@ def _back(p: Values, seat: Rows) -> list[Rows]:
     y, half_x, half = 0.5 * (p["depth"] - SHELL_M), 0.5 * p["width"], 0.5 * SHELL_M
     gap = np.where(p["back_gap"] < MIN_GAP, 0.0, p["back_gap"])
     panel = _frustum((0.0, y + gap * lean, z0 + gap * p["back_height"], half_x, half), (0.0, y + lean, top, half_x, half))
-    is_open = (gap > 0.0)[:, None]
-    posts = [
-        np.where(is_open, _frustum((s * (half_x - 0.018), y, z0, 0.018, half), (s * (half_x - 0.018), y + lean, top, 0.018, half)), seat)
-        for s in (-1.0, 1.0)
-    ]  # fmt: skip
+    posts = []
+    for x in (0.018 - half_x, half_x - 0.018):
+        post = _frustum((x, y, z0, 0.018, half), (x, y + lean, top, 0.018, half))
+        posts.append(np.where((gap > 0.0)[:, None], post, seat))
     return [panel, *posts]
 
 
@@ -271,9 +277,7 @@ def _upholstered(p: Values) -> list[Rows]:
 
 def _top(p: Values) -> Rows:
     roundness = p.get("roundness", SQUARE)
-    return _block(
-        0.0, 0.0, p["height"] - p["thickness"], p["height"], 0.5 * p["width"], 0.5 * p["depth"], roundness=roundness
-    )
+    return _block(0.0, 0.0, p["height"] - p["thickness"], p["height"], 0.5 * p["width"], 0.5 * p["depth"], roundness=roundness)
 
 
 def _top_legs(p: Values) -> list[Rows]:
@@ -299,7 +303,9 @@ def _top_star(p: Values) -> list[Rows]:
 def _top_tripod(p: Values) -> list[Rows]:
     half, below = 0.5 * p["leg_thickness"], p["height"] - p["thickness"]
     legs = [
-        _frustum((p["foot_radius"], 0.0, 0.0, half, half), (p["head_radius"], 0.0, below, half, half), spin=p["foot_turn"] + turn)
+        _frustum(
+            (p["foot_radius"], 0.0, 0.0, half, half), (p["head_radius"], 0.0, below, half, half), spin=p["foot_turn"] + turn
+        )
         for turn in (0.0, 2.0 * np.pi / 3.0, 4.0 * np.pi / 3.0)
     ]
     return [_top(p), *legs]

@@ -69,7 +69,7 @@ class ParametricGenerator:
         """Best member of each of the `count` best families, see `Generator`. Raises `NoObject` where no view shows it."""
         cfg = self.cfg
         coarse = crop(observation, object_px=cfg.coarse_px, size=cfg.coarse_size)
-        if not coarse.object_px.any():
+        if (coarse.labels == UNKNOWN).all():
             raise NoObject("No view has a mask of the object.")
         fine = crop(observation, object_px=cfg.fine_px, size=cfg.fine_size)
         states = self._coarse(observation, coarse, seed)[: max(count, cfg.kept_families)]
@@ -181,7 +181,7 @@ class _DistanceProblem:
     def __init__(self, objective: Objective, limit_px: float):
         self.objective, self.limit_px = objective, limit_px
         labels = objective.crops.labels
-        self.is_active = (labels != UNKNOWN) & (objective.crops.object_px > 0)[:, None, None]
+        self.is_active = labels != UNKNOWN
         self.target = self._distances(labels == 1)
         shape, shifts = objective.shape_size - 3, objective.size - objective.shape_size
         scale = np.sqrt(0.002 * self.is_active.sum())

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, UInt8
 from numpy import ndarray
 
 from hsimul3r.generator.families import Family
 from hsimul3r.generator.protocol import Observation, Support
 from hsimul3r.geometry.cameras import rays
-from hsimul3r.geometry.frusta import crop_pinholes, pinholes, silhouette_energies, silhouettes
+from hsimul3r.geometry.frusta import LabelCounts, count_labels, crop_pinholes, pinholes, silhouette_energies, silhouettes
 
 OBJECT, UNKNOWN = 1, 2
 XY_UNIT_M, YAW_UNIT, SHIFT_UNIT_RAD = 0.15, 0.35, 0.0114
@@ -38,11 +38,9 @@ class Crops:
 
     cameras: Float[ndarray, "views 16"]
     labels: UInt8[ndarray, "views size size"]
-    object_px: Int[ndarray, "views"]
-    """Object pixels, 0 where a view is not used."""
+    """All unknown where a view is not used."""
     shift_unit_px: Float[ndarray, "views"]
-    stamp: Int[ndarray, "views size size"]
-    count: Int[ndarray, "1"]
+    counts: LabelCounts
 
 
 def object_box(labels: UInt8[ndarray, "height width"], box_px: Float[ndarray, "4"]) -> Float[ndarray, "4"]:
@@ -57,7 +55,9 @@ def object_box(labels: UInt8[ndarray, "height width"], box_px: Float[ndarray, "4
 def is_usable(observation: Observation, view: int) -> bool:
     """True where the view has a camera and enough object pixels."""
     labels = observation.labels[view]
-    return bool(observation.cameras.is_registered[view]) and labels is not None and int((labels == OBJECT).sum()) >= MIN_OBJECT_PX
+    return (
+        bool(observation.cameras.is_registered[view]) and labels is not None and int((labels == OBJECT).sum()) >= MIN_OBJECT_PX
+    )
 
 
 def crop(observation: Observation, *, object_px: int, size: int) -> Crops:
@@ -72,14 +72,12 @@ def crop(observation: Observation, *, object_px: int, size: int) -> Crops:
         step[v] = max(box[2] - box[0], box[3] - box[1], 1.0) / object_px
         corner[v] = 0.5 * (box[:2] + box[2:]) - 0.5 * (size - 1) * step[v]
         labels[v] = _resample(image, corner[v], step[v], size)
-    seen = (labels == OBJECT).sum(axis=(1, 2))
+    labels[(labels == OBJECT).sum(axis=(1, 2)) < MIN_OBJECT_PX] = UNKNOWN
     return Crops(
         cameras=crop_pinholes(pinholes(observation.cameras), corner, step),
         labels=labels,
-        object_px=np.where(seen >= MIN_OBJECT_PX, seen, 0),
         shift_unit_px=SHIFT_UNIT_RAD * observation.cameras.focal_px / step,
-        stamp=np.zeros(labels.shape, np.int64),
-        count=np.zeros(1, np.int64),
+        counts=count_labels(labels),
     )
 
 
@@ -140,9 +138,7 @@ class Objective:
 
     def __call__(self, z: Float[ndarray, "n size"]) -> Float[ndarray, "n"]:
         values, poses, crops = self.values(z), self.poses(z), self.crops
-        energy = silhouette_energies(
-            self.family.rows(values), poses, self.shifts(z), crops.cameras, crops.labels, crops.object_px, crops.stamp, crops.count
-        )
+        energy = silhouette_energies(self.family.rows(values), poses, self.shifts(z), crops.cameras, crops.counts)
         return energy + self._prior(z) + self._support(values, poses) + self._facing(poses)
 
     def _unit(self, z: Float[ndarray, "n size"]) -> Float[ndarray, "n parameters"]:

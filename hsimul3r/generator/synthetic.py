@@ -145,7 +145,7 @@ def _disturbed(cameras: Cameras, rng: np.random.Generator, conditions: Condition
 def _person(
     truth: Truth, rng: np.random.Generator, conditions: Conditions
 ) -> tuple[Bool[ndarray, "views height width"], tuple[Support, ...], float | None]:
-    """A person who sits on the object or stands beside it and hides about the wanted part of it; nobody where none is wanted."""
+    """A person who sits on the object or stands beside it and hides about the wanted part of it, if any."""
     nobody = np.zeros_like(truth.masks)
     if conditions.hidden[1] <= 0.0:
         return nobody, (), None

@@ -5,10 +5,11 @@ spin. Roundness -1 gives four corners; 0 to 1 gives sixteen, from a square outli
 the object's z axis.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from numba import njit
 from numpy import ndarray
 
@@ -59,39 +60,84 @@ def silhouettes(
     return masks
 
 
-@njit(cache=True)
-def silhouette_energies(rows, poses, shifts, cameras, labels, object_px, stamp, count):  # noqa: ANN001, ANN202 (compiled)
-    """Mean over views of 1 - IoU for a population of objects; label 2 (unknown) counts nowhere.
+@dataclass(frozen=True, kw_only=True)
+class LabelCounts:
+    """Label images as running sums along each row, so that a span's pixels are counted by one subtraction."""
 
-    rows (n, parts, 12), poses (n, 3), shifts (n, views, 2), labels (views, h, w), object_px (views,) how many pixels are 1;
-    `stamp` (views, h, w) int64 and `count` (1,) int64 are scratch kept between calls. Views without object pixels are left out.
-    """
-    views, height, width = labels.shape
-    vertices, uv = np.empty((2 * RING, 3)), np.empty((2 * RING, 2))
-    low, high = np.empty(height), np.empty(height)
-    energies, inside, outside = np.zeros(len(rows)), np.zeros(views), np.zeros(views)
-    seen = 0
+    inside: Int[ndarray, "views height width+1"]
+    outside: Int[ndarray, "views height width+1"]
+
+
+def count_labels(labels: UInt8[ndarray, "views height width"]) -> LabelCounts:
+    """Running sums of object (1) and background (0) pixels; unknown (2) counts as neither."""
+    sums = np.zeros((2, *labels.shape[:2], labels.shape[2] + 1), np.int32)
+    np.cumsum(labels == 1, axis=2, out=sums[0, :, :, 1:])
+    np.cumsum(labels == 0, axis=2, out=sums[1, :, :, 1:])
+    return LabelCounts(inside=sums[0], outside=sums[1])
+
+
+def silhouette_energies(
+    rows: Float[ndarray, "n parts 12"],
+    poses: Float[ndarray, "n 3"],
+    shifts_px: Float[ndarray, "n views 2"],
+    cameras: Float[ndarray, "views 16"],
+    counts: LabelCounts,
+) -> Float[ndarray, "n"]:
+    """Mean over views of 1 - IoU for a population of objects; views without an object pixel are left out."""
+    return _energies(rows, poses, shifts_px, cameras, counts.inside, counts.outside)
+
+
+@njit(cache=True)
+def _energies(rows, poses, shifts, cameras, inside, outside):  # noqa: ANN001, ANN202 (compiled)
+    parts, views, height = rows.shape[1], inside.shape[0], inside.shape[1]
+    vertices, uv = np.empty((parts, 2 * RING, 3)), np.empty((2 * RING, 2))
+    low, high = np.empty((parts, height)), np.empty((parts, height))
+    ring, first, last = np.empty(parts, np.int64), np.empty(parts, np.int64), np.empty(parts, np.int64)
+    energies, used = np.zeros(len(rows)), 0
+    totals = np.array([inside[v, :, -1].sum() for v in range(views)])
     for v in range(views):
-        seen += object_px[v] > 0
+        used += totals[v] > 0
     for k in range(len(rows)):
-        inside[:], outside[:] = 0.0, 0.0
-        count[0] += 1
-        for i in range(rows.shape[1]):
-            ring = _expand(rows[k, i], poses[k], vertices)
-            for v in range(views):
-                if object_px[v] <= 0:
-                    continue
-                first, last = _spans(vertices, ring, cameras[v], shifts[k, v], uv, low, high)
-                for r in range(first, last + 1):
-                    for c in range(max(int(np.ceil(low[r])), 0), min(int(np.floor(high[r])), width - 1) + 1):
-                        if stamp[v, r, c] != count[0]:
-                            stamp[v, r, c] = count[0]
-                            inside[v] += labels[v, r, c] == 1
-                            outside[v] += labels[v, r, c] == 0
+        for i in range(parts):
+            ring[i] = _expand(rows[k, i], poses[k], vertices[i])
         for v in range(views):
-            if object_px[v] > 0:
-                energies[k] += (1.0 - inside[v] / (object_px[v] + outside[v])) / seen
+            if totals[v] == 0:
+                continue
+            for i in range(parts):
+                first[i], last[i] = _spans(vertices[i], ring[i], cameras[v], shifts[k, v], uv, low[i], high[i])
+            hits, misses = _count_union(first, last, low, high, inside[v], outside[v])
+            energies[k] += (1.0 - hits / (totals[v] + misses)) / used
     return energies
+
+
+@njit(cache=True)
+def _count_union(first, last, low, high, inside, outside):  # noqa: ANN001, ANN202 (compiled)
+    """Object and background pixels below the union of all parts' spans."""
+    width, parts = inside.shape[1] - 1, len(first)
+    start, stop = np.empty(parts, np.int64), np.empty(parts, np.int64)
+    hits, misses = 0, 0
+    for r in range(first.min(), last.max() + 1):
+        found = 0
+        for i in range(parts):
+            if r < first[i] or r > last[i]:
+                continue
+            a, b = max(int(np.ceil(low[i, r])), 0), min(int(np.floor(high[i, r])), width - 1) + 1
+            if b <= a:
+                continue
+            j = found
+            while j > 0 and start[j - 1] > a:
+                start[j], stop[j] = start[j - 1], stop[j - 1]
+                j -= 1
+            start[j], stop[j] = a, b
+            found += 1
+        reached = 0
+        for j in range(found):
+            a, b = max(start[j], reached), stop[j]
+            if b > a:
+                hits += inside[r, b] - inside[r, a]
+                misses += outside[r, b] - outside[r, a]
+                reached = b
+    return hits, misses
 
 
 @njit(cache=True)

@@ -115,4 +115,3 @@ def _manifold(vertices: ndarray, faces: ndarray, name: str) -> manifold3d.Manifo
     if made.status() != manifold3d.Error.NoError or made.volume() <= 0.0:
         raise BadMesh(name, f"is not a closed solid ({made.status().name})")
     return made
-

@@ -1,0 +1,76 @@
+"""What people's bodies say about the furniture below them: seats below pelves, tops below hands, steps below feet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from hsimul3r.conventions import SMPLX_JOINTS
+from hsimul3r.generator.protocol import Support
+
+SEAT_HEIGHTS_M = (0.2, 0.95)
+HAND_HEIGHTS_M = (0.25, 1.15)
+MIN_FOOT_HEIGHT_M = 0.12
+MAX_THIGH_COS = 0.75
+"""A person sits where the thighs, on average, lean more than this from the vertical."""
+SKIN_QUANTILE = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Posture:
+    """One posed body in the world: skin, joints, and the vertices of conventions.CONTACT_PARTS."""
+
+    person: int
+    vertices: Float[ndarray, "vertices 3"]
+    joints: Float[ndarray, "55 3"]
+    parts: Mapping[str, Int[ndarray, "part"]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonSupports:
+    """All that may carry one person."""
+
+    person: int
+    supports: tuple[Support, ...]
+    facing: float | None
+    """Yaw of a chair (conventions.py) whose sitter looks where this person does; None where the person does not sit."""
+
+
+def person_supports(posture: Posture) -> PersonSupports:
+    """Places where something may carry the body, whether or not anything is there."""
+    seat = _seat(posture)
+    found = [
+        *([seat] if seat is not None else []),
+        *_parts(posture, "foot", MIN_FOOT_HEIGHT_M, np.inf),
+        *_parts(posture, "hand", *HAND_HEIGHTS_M),
+    ]
+    return PersonSupports(person=posture.person, supports=tuple(found), facing=_facing(posture) if seat is not None else None)
+
+
+def _seat(posture: Posture) -> Support | None:
+    joint = {name: posture.joints[i] for i, name in enumerate(SMPLX_JOINTS)}
+    thighs = np.array([joint[f"{side}_knee"] - joint[f"{side}_hip"] for side in ("left", "right")])
+    uprightness = -thighs[:, 2] / np.linalg.norm(thighs, axis=1)
+    point = _lowest(posture.vertices[posture.parts["buttocks"]])
+    is_sitting = uprightness.mean() < MAX_THIGH_COS and SEAT_HEIGHTS_M[0] < point[2] < SEAT_HEIGHTS_M[1]
+    return Support(kind="seat", point=point) if is_sitting else None
+
+
+def _parts(posture: Posture, kind: str, low: float, high: float) -> list[Support]:
+    points = [_lowest(posture.vertices[posture.parts[f"{side}_{kind}"]]) for side in ("left", "right")]
+    return [Support(kind="foot" if kind == "foot" else "hand", point=p) for p in points if low < p[2] < high]
+
+
+def _lowest(skin: Float[ndarray, "vertices 3"]) -> Float[ndarray, "3"]:
+    """Middle of the lowest part of some skin, at the height it stands on."""
+    height = np.quantile(skin[:, 2], SKIN_QUANTILE)
+    lowest = skin[skin[:, 2] <= np.quantile(skin[:, 2], 4 * SKIN_QUANTILE)]
+    return np.array([*lowest[:, :2].mean(0), height])
+
+
+def _facing(posture: Posture) -> float:
+    """The sitter looks along -Y of the chair: from the hips' line, left to right, a quarter turn."""
+    right = posture.joints[SMPLX_JOINTS.index("right_hip")] - posture.joints[SMPLX_JOINTS.index("left_hip")]
+    return float(np.arctan2(-right[1], -right[0]))

@@ -1,0 +1,139 @@
+"""Objects as solids: shapes that explain the silhouettes, the floor and what the people rest on."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import trimesh
+from jaxtyping import Float
+from numpy import ndarray
+
+from hsimul3r.artifacts import BodySequence, Cameras, HumanMotion, ObjectAsset, ObjectSet, ObjectView, ObjectViews, Provenance
+from hsimul3r.body.model import embedded_body
+from hsimul3r.errors import NoObject
+from hsimul3r.generator.families import family
+from hsimul3r.generator.fit import FitConfig, ParametricGenerator
+from hsimul3r.generator.objective import box_centre
+from hsimul3r.generator.protocol import Candidate, Generator, Observation
+from hsimul3r.generator.supports import PersonSupports, Posture, person_supports
+from hsimul3r.geometry.cameras import depth, project
+from hsimul3r.geometry.masks import iou
+from hsimul3r.geometry.mesh import solid, union
+from hsimul3r.geometry.silhouette import rasterize_depth
+from hsimul3r.progress import Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateObjectsConfig:
+    """Settings of `run`."""
+
+    seed: int = 0
+    candidates: int = 2
+    """Families that are fitted to the end; the best is kept, the next named in the report."""
+    sitter_reach_m: float = 0.9
+    """A sitter farther than this from the object does not say where its front is."""
+    fit: FitConfig = field(default_factory=FitConfig)
+
+
+def run(views: ObjectViews, motion: HumanMotion, *, cfg: GenerateObjectsConfig, out: Path, progress: Progress) -> ObjectSet:
+    """Fit every object of `views`; also writes each as `<name>.glb` into `out`.
+
+    Raises `NoObject` where there is none, or one without a mask.
+    """
+    if not views.objects:
+        raise NoObject("No object was found near a person.")
+    generator = ParametricGenerator(cfg.fit)
+    people = tuple(person_supports(posture(body)) for body in motion.bodies)
+    assets = tuple(
+        _generate(view, motion, people, generator, cfg) for view in progress.track(views.objects, "fitting objects")
+    )  # fmt: skip
+    for asset in assets:
+        _write_glb(asset, out / f"{asset.name}.glb")
+    provenance = Provenance(
+        adapter=f"generator:{generator.name}", seed=cfg.seed, scale_source=motion.provenance.scale_source, frame="world",
+        licences=motion.provenance.licences,
+    )  # fmt: skip
+    return ObjectSet(provenance=provenance, assets=assets)
+
+
+def posture(body: BodySequence) -> Posture:
+    """The body in its first frame."""
+    model = embedded_body()
+    placed = body.betas, body.pose[0], body.transl[0]
+    return Posture(
+        person=body.person, vertices=model.vertices(*placed), joints=model.joints(*placed), parts=model.parts
+    )  # fmt: skip
+
+
+def _generate(
+    view: ObjectView, motion: HumanMotion, people: tuple[PersonSupports, ...], generator: Generator, cfg: GenerateObjectsConfig
+) -> ObjectAsset:
+    observation = Observation(
+        cameras=motion.cameras,
+        labels=view.labels,
+        boxes_px=view.boxes_px,
+        category=view.category,
+        supports=tuple(support for person in people for support in person.supports),
+    )
+    observation = replace(observation, facing=_facing(observation, people, cfg.sitter_reach_m))
+    candidates = generator.generate(observation, count=cfg.candidates, seed=cfg.seed)
+    return _asset(view, candidates, motion)
+
+
+def _facing(observation: Observation, people: tuple[PersonSupports, ...], reach_m: float) -> float | None:
+    """Yaw of the chair as its sitter has it: the nearest of those who sit within reach."""
+    place = box_centre(observation)
+    best = None, reach_m
+    for person in people:
+        for support in person.supports:
+            distance = float(np.linalg.norm(support.point[:2] - place))
+            if support.kind == "seat" and distance < best[1]:
+                best = person.facing, distance
+    return best[0]
+
+
+def _asset(view: ObjectView, candidates: tuple[Candidate, ...], motion: HumanMotion) -> ObjectAsset:
+    best = candidates[0]
+    vertices, faces = union(best.parts, view.name)
+    return ObjectAsset(
+        name=view.name,
+        category=_category(view, best),
+        family=best.family,
+        parameters=best.parameters,
+        parts=best.parts,
+        vertices=vertices,
+        faces=faces,
+        T_world_object=best.T_world_object,
+        mass_kg=best.density_kg_m3 * solid(vertices, faces).volume_m3,
+        density_kg_m3=best.density_kg_m3,
+        friction=best.friction,
+        report={
+            **{f"energy/{candidate.family}": candidate.energy for candidate in candidates},
+            **_overlaps(view, vertices @ best.T_world_object[:3, :3].T + best.T_world_object[:3, 3], faces, motion.cameras),
+        },
+    )  # fmt: skip
+
+
+def _category(view: ObjectView, best: Candidate) -> str:
+    """The perceived category where the family may stand for it, else the family's own."""
+    allowed = family(best.family).categories
+    return view.category if view.category in allowed else allowed[0]
+
+
+def _overlaps(view: ObjectView, world: Float[ndarray, "vertices 3"], faces: ndarray, cameras: Cameras) -> dict[str, float]:
+    """IoU of the solid's silhouette and the mask where it is known, per view that has a mask."""
+    overlaps = {}
+    for v, labels in enumerate(view.labels):
+        if labels is None or not cameras.is_registered[v]:
+            continue
+        uv, z = project(cameras, v, world), depth(cameras, v, world)
+        height, width = labels.shape
+        drawn = np.isfinite(rasterize_depth(uv, z, faces, height=height, width=width)[0])
+        overlaps[f"iou/view_{v}"] = iou(drawn, labels == 1, labels == 2)
+    return overlaps
+
+
+def _write_glb(asset: ObjectAsset, path: Path) -> None:
+    """The solid in its own frame; glTF has +Y up."""
+    R_gltf_object = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+    trimesh.Trimesh(asset.vertices @ R_gltf_object.T, asset.faces, process=False).export(path)
