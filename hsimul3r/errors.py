@@ -113,3 +113,16 @@ class Diverged(Hsimul3rError):
 class UnknownBodyModel(Hsimul3rError):
     def __init__(self, name: str, known: tuple[str, ...]):
         super().__init__(f"Body model '{name}' is not known here. Run fit_humans again with one of: {', '.join(known)}.")
+
+
+class RenderingUnavailable(Hsimul3rError):
+    def __init__(self, what: str):
+        super().__init__(
+            f"No video can be drawn, OpenGL without a display does not work here ({what}). "
+            "On Debian or Ubuntu run: apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri"
+        )
+
+
+class NotASingleMoment(Hsimul3rError):
+    def __init__(self, what: str):
+        super().__init__(f"{what} Only photos of one moment can be aligned with objects so far; give one frame.")
