@@ -107,7 +107,7 @@ class PersonView:
     confidence: Float[ndarray, "21"]
     skeleton_m: Float[ndarray, "21 3"]
     """3D estimate relative to the middle of the hips, in the OpenCV axes of a camera that looks straight at it: turn it by the
-    shortest rotation from the optical axis to the hips' viewing ray (perception.identity.place_skeleton) for this camera's
+    shortest rotation from the optical axis to the hips' viewing ray (geometry.skeletons.ray_rotation) for this camera's
     axes. Its scale is the detector's guess, not metric truth."""
     box_px: Float[ndarray, "4"]
     agreement: float

@@ -15,8 +15,9 @@ from numpy import ndarray
 from hsimul3r.artifacts import Capture, People, PersonView, Provenance
 from hsimul3r.errors import NoPerson
 from hsimul3r.geometry.overlay import draw_label_mask, draw_skeletons, person_color
+from hsimul3r.geometry.skeletons import lift
 from hsimul3r.perception.boxes import Window, square_windows
-from hsimul3r.perception.identity import IdentityCosts, SeenPerson, clothes_colour, link_people, place_skeleton
+from hsimul3r.perception.identity import IdentityCosts, SeenPerson, clothes_colour, link_people
 from hsimul3r.perception.keypoints import COCO_COUNT, MIRRORED, fuse_estimates, keypoint_similarity, rows, visible_area
 from hsimul3r.perception.masks import refine_mask, warp_probability
 from hsimul3r.perception.pooling import VISIBLE, PooledPose, pool_poses
@@ -265,13 +266,9 @@ def _describe(
     seen = person.view
     height, width = images[seen.view].shape[:2]
     known = float(capture.focal_px[seen.view])
-    points = place_skeleton(
-        seen.skeleton_m,
-        seen.keypoints_px,
-        seen.confidence,
-        focal_px=known if np.isfinite(known) else cfg.focal_ratio * max(height, width),
-        principal_px=np.array([width - 1, height - 1]) / 2,
-    )
+    focal_px = known if np.isfinite(known) else cfg.focal_ratio * max(height, width)
+    rays = (seen.keypoints_px - np.array([width - 1, height - 1]) / 2) / focal_px
+    points = lift(rays, seen.confidence, seen.skeleton_m)
     colour = clothes_colour(images[seen.view], seen.keypoints_px)
     return SeenPerson(view=seen.view, points=points, weight=seen.confidence, colour=colour)
 

@@ -8,7 +8,6 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 
-from hsimul3r.geometry.rotations import shortest_rotation
 from hsimul3r.perception.keypoints import rows
 
 LUMINANCE_WEIGHT = 0.3
@@ -32,30 +31,6 @@ class IdentityCosts:
     colour: float = 0.004
     unlinked: float = 0.6
     most_people: int = 5
-
-
-def place_skeleton(
-    skeleton: Float[ndarray, "n 3"],
-    keypoints_px: Float[ndarray, "n 2"],
-    weight: Float[ndarray, "n"],
-    *,
-    focal_px: float,
-    principal_px: Float[ndarray, "2"],
-) -> Float[ndarray, "n 3"]:
-    """The skeleton in camera axes, turned by its viewing ray and moved so that it projects onto its keypoints.
-
-    Linear least squares for t in u (z_j + t_z) = x_j + t_x and v (z_j + t_z) = y_j + t_y, weighted.
-    """
-    rays = (keypoints_px - principal_px) / focal_px
-    hips = rays[rows("left_hip", "right_hip")].mean(axis=0)
-    turned = skeleton @ shortest_rotation(np.array([0.0, 0.0, 1.0]), np.append(hips, 1.0)).T
-    weight = np.maximum(weight, 1e-3)
-    system = np.zeros((len(rays), 2, 3))
-    system[:, [0, 1], [0, 1]] = 1
-    system[:, :, 2] = -rays
-    target = rays * turned[:, 2:] - turned[:, :2]
-    shift = np.linalg.lstsq((system * weight[:, None, None]).reshape(-1, 3), (target * weight[:, None]).ravel(), rcond=None)[0]
-    return turned + shift
 
 
 def clothes_colour(
