@@ -147,6 +147,27 @@ def draw_tag(image: Picture, text: str, at_px: tuple[float, float], color: Color
     return np.array(picture)
 
 
+def draw_text(
+    image: Picture,
+    text: str,
+    at_px: tuple[int, int],
+    size_px: int,
+    color: Color,
+    *,
+    anchor: str = "lm",
+    plate: Color | None = None,
+) -> Picture:
+    """One line of text; `anchor` as in Pillow ('lm' left middle, 'rm' right middle), on a plate where its colour is given."""
+    text, font = _printable(text), _font(size_px)
+    picture = Image.fromarray(image)
+    draw = ImageDraw.Draw(picture)
+    if plate is not None:
+        x0, y0, x1, y1 = draw.textbbox(at_px, text, font=font, anchor=anchor)
+        draw.rounded_rectangle((x0 - 5, y0 - 4, x1 + 5, y1 + 4), radius=4, fill=plate)
+    draw.text(at_px, text, font=font, fill=color, anchor=anchor)
+    return np.array(picture)
+
+
 def draw_legend(image: Picture, entries: Sequence[tuple[str, Color]]) -> Picture:
     """A translucent plate in the lower left corner with a coloured square and a name per entry."""
     if not entries:
