@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float, UInt8
 from numpy import ndarray
 from PIL import Image
 
@@ -22,10 +22,12 @@ from hsimul3r.artifacts import (
 )
 from hsimul3r.body.fit import FitConfig, FittedBody, PersonObservations, first_scale, fit_bodies
 from hsimul3r.body.model import EMBEDDED, embedded_body
+from hsimul3r.conventions import KEYPOINTS
 from hsimul3r.errors import NoPerson, NotFinite, ScaleUnknown
 from hsimul3r.geometry.alignment import Similarity
-from hsimul3r.geometry.cameras import depth, project, transform_cameras, transform_tracks
+from hsimul3r.geometry.cameras import depth, project, transform_cameras, transform_tracks, undistort
 from hsimul3r.geometry.overlay import PaintedMesh, draw_mesh_overlay, person_color
+from hsimul3r.geometry.rotations import shortest_rotation
 from hsimul3r.geometry.silhouette import rasterize_depth
 from hsimul3r.progress import Progress
 
@@ -56,7 +58,8 @@ def run(
         raise ScaleUnknown(capture.name)
     with progress.bar(f"fitting {len(observed)} bodies", 100 * len(observed)) as advance:
         fitted = fit_bodies(
-            body, scene.cameras, observed, is_scale_fixed=is_metric, config=cfg.fit, on_step=lambda: advance(1)
+            body, scene.cameras, observed, is_scale_fixed=is_metric, masks=people.masks, config=cfg.fit,
+            on_step=lambda: advance(1),
         )  # fmt: skip
     if not np.isfinite(fitted.scale) or not all(
         np.isfinite(b.pose).all() and np.isfinite(b.transl).all() for b in fitted.bodies
@@ -69,7 +72,7 @@ def run(
     draw_overlays(images, bodies, cameras, out)
     return HumanMotion(
         provenance=Provenance(
-            adapter="multi-view keypoint fit", frame="world", licences=("body: CC0-1.0 and Apache-2.0",),
+            adapter="multi-view keypoint and outline fit", frame="world", licences=("body: CC0-1.0 and Apache-2.0",),
             scale_source=scene.provenance.scale_source if is_metric else "stature",
         ),
         body_model=EMBEDDED,
@@ -95,22 +98,31 @@ def observations(capture: Capture, people: People, scene: SceneGeometry) -> list
         seen = [v for v in people.views if v.person == person and scene.cameras.is_registered[v.view]]
         if seen and np.isfinite(skeleton).all(1).sum() >= FEWEST_POINTS:
             stature = capture.stature_m if not found else None
-            found.append(_observations(person, seen, skeleton, stature))
+            found.append(_observations(person, seen, skeleton, scene.cameras, stature))
     if not found:
         raise NoPerson(f"Nobody in '{capture.name}' could be placed in space from two or more views.")
     return found
 
 
-def _observations(person: int, seen: Sequence[PersonView], skeleton: ndarray, stature_m: float | None) -> PersonObservations:
+def _observations(
+    person: int, seen: Sequence[PersonView], skeleton: ndarray, cameras: Cameras, stature_m: float | None
+) -> PersonObservations:
     return PersonObservations(
         person=person,
         view=np.array([v.view for v in seen]),
         keypoints_px=np.stack([v.keypoints_px for v in seen]),
         confidence=np.stack([v.confidence for v in seen]),
-        skeleton_m=np.stack([v.skeleton_m for v in seen]),
+        skeleton_m=np.stack([v.skeleton_m @ _turn_to_person(v, cameras).T for v in seen]),
         skeleton=skeleton,
         stature_m=stature_m,
     )
+
+
+def _turn_to_person(seen: PersonView, cameras: Cameras) -> Float[ndarray, "3 3"]:
+    """Rotation from a camera that looks straight at the person's hips, in whose axes its 3D estimate is, to this one."""
+    hips = seen.keypoints_px[[KEYPOINTS.index("left_hip"), KEYPOINTS.index("right_hip")]].mean(0)
+    xy = undistort(cameras, seen.view, hips)
+    return shortest_rotation(np.array([0, 0, 1.0]), np.array([*xy, 1.0]))
 
 
 def reprojection_px(person: PersonObservations, body: FittedBody, cameras: Cameras, cfg: FitHumansConfig) -> ndarray:

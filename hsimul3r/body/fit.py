@@ -2,7 +2,8 @@
 
 A maximum a posteriori estimate by Levenberg-Marquardt over, per person, root turn, translation, anatomical coordinates
 (anatomy.py) and betas, and over the log of the scene's scale. Terms: reprojection of 21 keypoints (robust), monocular bone
-directions (weak), natural posture, shape, stature, and the floor. Joint limits are bounds, never exceeded.
+directions (weak), the outline in people's masks, natural posture, shape, stature, and the floor. Joint limits are bounds,
+never exceeded.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,11 +18,12 @@ from torch import Tensor
 
 from hsimul3r.artifacts import Cameras
 from hsimul3r.body.anatomy import anatomy
-from hsimul3r.body.model import SmplxFormatBody, rodrigues
+from hsimul3r.body.model import SkinnedPoints, SmplxFormatBody, rodrigues, stack_points
+from hsimul3r.body.outline import OutlineMatches, match_outlines
 from hsimul3r.body.solver import Rows, minimise, total_cost
-from hsimul3r.conventions import BODY_JOINTS, KEYPOINTS
-from hsimul3r.geometry.alignment import align_points
-from hsimul3r.geometry.cameras import project_with_jacobian
+from hsimul3r.conventions import BODY_JOINTS, KEYPOINTS, SMPLX_JOINTS
+from hsimul3r.geometry.alignment import Similarity, align_points
+from hsimul3r.geometry.cameras import project_with_jacobian, transform_cameras
 from hsimul3r.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle, rotation_about_z
 
 SHARED = 1
@@ -40,6 +42,12 @@ LIMBS = tuple(
 """Bones whose monocular direction is used."""
 SPANS = (*LIMBS[:4], *LIMBS[5:9], ("left_shoulder", "left_hip"), ("right_shoulder", "right_hip"))
 """Bones whose length gives the first guess of the scale."""
+VISIBLE_BY = {
+    "hip": ("hip", "knee"), "knee": ("knee", "ankle"), "ankle": ("ankle", "heel"), "foot": ("ankle", "toe"),
+    "shoulder": ("shoulder", "elbow"), "elbow": ("elbow", "wrist"), "wrist": ("wrist",), "collar": ("shoulder",),
+}  # fmt: skip
+"""Keypoints that say whether the skin of a limb's joint is seen in a view; the trunk's by shoulders and hips."""
+TRUNK = ("left_shoulder", "right_shoulder")
 STARTS = (
     {},
     {f"{side}_{joint}": angle for side in ("left", "right") for joint, angle in (("hip_x", -80.0), ("knee_x", 85.0))},
@@ -62,6 +70,16 @@ class FitConfig:
     floor_contact_sigma_m: float = 0.02
     floor_gate_m: float = 0.10
     """A foot lower than this is taken to stand on the floor."""
+    outline_sigma_m: float = 0.015
+    outline_reach_m: float = 0.08
+    outline_count: int = 15
+    """All outline matches of one person in one view count as so many."""
+    outline_cauchy: float = 1.5
+    outline_rounds: int = 3
+    outline_iterations: int = 6
+    skeleton_sigma_m: float = 0.05
+    clothing_m: float = 0.008
+    """How far clothes stand off the body."""
     posture_weight: float = 1.0
     start_iterations: int = 12
     iterations: int = 60
@@ -106,12 +124,22 @@ class FittedPeople:
 
 @dataclass(frozen=True, kw_only=True)
 class _State:
-    """Points of every person and their derivatives by that person's unknowns, at one place."""
+    """Points of every person (keypoints, soles, outline vertices) and their derivatives by that person's unknowns."""
 
-    keypoints: Float[ndarray, "persons 21 3"]
-    soles: Float[ndarray, "persons 8 3"]
-    keypoints_by: Float[ndarray, "persons 21 3 own"] | None
-    soles_by: Float[ndarray, "persons 8 3 own"] | None
+    points: Sequence[Float[ndarray, "points 3"]]
+    points_by: Sequence[Float[ndarray, "points 3 own"]]
+
+    def keypoints(self, p: int) -> tuple[ndarray, ndarray | None]:
+        return self._part(p, slice(0, 21))
+
+    def soles(self, p: int) -> tuple[ndarray, ndarray | None]:
+        return self._part(p, slice(21, 29))
+
+    def outline(self, p: int) -> tuple[ndarray, ndarray | None]:
+        return self._part(p, slice(29, None))
+
+    def _part(self, p: int, part: slice) -> tuple[ndarray, ndarray | None]:
+        return self.points[p][part], self.points_by[p][part] if self.points_by else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +155,9 @@ class BodyProblem:
     sigma_px: tuple[Float[ndarray, "observations 21"], ...]
     is_scale_fixed: bool
     stands: Bool[ndarray, "persons 2"]
+    tracked: tuple[SkinnedPoints, ...]
+    """Keypoints, soles and outline vertices of each person."""
+    outlines: tuple[OutlineMatches, ...] = ()
     uses_views: bool = True
     """False: fit the triangulated skeletons instead of the keypoints in the views."""
 
@@ -151,36 +182,37 @@ class BodyProblem:
         """Where a person's unknowns lie."""
         return slice(SHARED + person * self.own, SHARED + (person + 1) * self.own)
 
-    def points(self, own: Float[Tensor, "own"], root: Float[Tensor, "3 3"]) -> Float[Tensor, "29 3"]:
-        """Keypoints and soles of one person in the world."""
+    def posed(self, own: Float[Tensor, "own"], root: Float[Tensor, "3 3"], points: SkinnedPoints) -> Float[Tensor, "points 3"]:
+        """Points of one person in the world."""
         count = anatomy().count
         local = anatomy().rotations(own[ROOT : ROOT + count])
         rotations = torch.cat([(rodrigues(own[:3]) @ root)[None], local[1:]])
         betas = own[ROOT + count :]
         R, _, offsets = self.body.skeleton.transforms(betas, rotations, own[3:6])
-        moving = (p.on_body_joints(len(BODY_JOINTS)) for p in (self.body.keypoint_points, self.body.sole_points))
-        return torch.cat([points.posed(betas, R, offsets) for points in moving])
+        return points.posed(betas, R, offsets)
 
     def state(self, x: Float[ndarray, "unknowns"], *, with_jacobian: bool) -> _State:
         """Points of all people, and their derivatives where asked for."""
-        own = torch.as_tensor(x[SHARED:].reshape(len(self.people), self.own))
-        root = torch.as_tensor(self.root)
-        points = torch.func.vmap(self.points)(own, root).numpy()
-        by = torch.func.vmap(torch.func.jacfwd(self.points))(own, root).numpy() if with_jacobian else None
-        return _State(
-            keypoints=points[:, :21],
-            soles=points[:, 21:],
-            keypoints_by=None if by is None else by[:, :21],
-            soles_by=None if by is None else by[:, 21:],
-        )
+        points, by = [], []
+        for p, tracked in enumerate(self.tracked):
+            own, root = torch.as_tensor(x[self.span(p)]), torch.as_tensor(self.root[p])
+            points.append(self.posed(own, root, tracked).numpy())
+            if with_jacobian:
+                by.append(torch.func.jacfwd(self.posed)(own, root, tracked).numpy())
+        return _State(points=points, points_by=by)
 
     def rows(self, unknowns: Float[ndarray, "unknowns"], *, with_jacobian: bool) -> list[Rows]:
         """All residuals."""
         state = self.state(unknowns, with_jacobian=with_jacobian)
         out = []
         for p in range(len(self.people)):
-            out += self.view_rows(p, unknowns, state) if self.uses_views else self.skeleton_rows(p, unknowns, state)
-            out += [*self.floor_rows(p, unknowns, state), *self.prior_rows(p, unknowns, with_jacobian=with_jacobian)]
+            if self.uses_views:
+                out += [self.keypoint_rows(p, unknowns, state), self.direction_rows(p, state)]
+            else:
+                out.append(self.skeleton_rows(p, unknowns, state))
+            if self.outlines:
+                out.append(self.outline_rows(p, unknowns, state))
+            out += [*self.floor_rows(p, state), self.prior_rows(p, unknowns, with_jacobian=with_jacobian)]
         return out
 
     def _rows(
@@ -196,81 +228,99 @@ class BodyProblem:
                 jacobian[..., 0] = by_log_scale
         return Rows(name=name, residual=residual, jacobian=jacobian, cauchy=cauchy)
 
-    def view_rows(self, p: int, x: ndarray, state: _State) -> list[Rows]:
-        """Reprojection errors of the keypoints in every view of one person, and directions of limbs seen by each view."""
-        person, scale = self.people[p], float(np.exp(x[0]))
-        view = np.repeat(person.view, 21)
-        R, t = self.cameras.T_cam_world[view][:, :3, :3], scale * self.cameras.T_cam_world[view][:, :3, 3]
-        world = np.tile(state.keypoints[p], (len(person.view), 1))
+    def _projected(
+        self, view: Int[ndarray, "points"], x: ndarray, world: Float[ndarray, "points 3"], world_by: ndarray | None
+    ) -> tuple[Float[ndarray, "points 2"], ndarray | None, Float[ndarray, "points 2"]]:
+        """Pixels of world points, each in its view, and their derivatives by the person's unknowns and by log scale."""
+        T = self.cameras.T_cam_world[view]
+        R, t = T[:, :3, :3], np.exp(x[0]) * T[:, :3, 3]
         cam = np.einsum("nij,nj->ni", R, world) + t
-        uv, by_point, _, _ = project_with_jacobian(
-            cam, self.cameras.focal_px[view], self.cameras.principal_px[view], self.cameras.k1[view]
-        )
-        used = (person.confidence >= self.config.min_confidence).ravel() & np.isfinite(person.keypoints_px).all(-1).ravel()
-        inverse = (1 / self.sigma_px[p].ravel())[:, None]
-        residual = (uv - np.nan_to_num(person.keypoints_px).reshape(-1, 2)) * inverse
-        by_own, by_scale = None, None
-        if state.keypoints_by is not None:
-            turned = by_point @ R * inverse[..., None]
-            by_own = turned @ np.tile(state.keypoints_by[p], (len(person.view), 1, 1))
-            by_own, by_scale = by_own[used], (np.einsum("nij,nj->ni", by_point, t) * inverse)[used]
-        seen = self._rows(
-            "keypoints", residual[used], p, by_own, by_log_scale=by_scale, cauchy=self.config.keypoint_cauchy
+        lens = (self.cameras.focal_px[view], self.cameras.principal_px[view], self.cameras.k1[view])
+        uv, by_point, _, _ = project_with_jacobian(cam, *lens)
+        by_own = None if world_by is None else by_point @ R @ world_by
+        return uv, by_own, np.einsum("nij,nj->ni", by_point, t)
+
+    def keypoint_rows(self, p: int, x: ndarray, state: _State) -> Rows:
+        """Reprojection errors of the keypoints in every view of one person."""
+        person = self.people[p]
+        seen = (person.confidence >= self.config.min_confidence) & np.isfinite(person.keypoints_px).all(-1)
+        row, k = np.nonzero(seen)
+        points, by = state.keypoints(p)
+        uv, by_own, by_scale = self._projected(person.view[row], x, points[k], None if by is None else by[k])
+        inverse = 1 / self.sigma_px[p][row, k][:, None]
+        return self._rows(
+            "keypoints", (uv - person.keypoints_px[row, k]) * inverse, p,
+            None if by_own is None else by_own * inverse[..., None],
+            by_log_scale=by_scale * inverse, cauchy=self.config.keypoint_cauchy,
         )  # fmt: skip
-        return [seen, self.direction_rows(p, state)]
 
     def direction_rows(self, p: int, state: _State) -> Rows:
-        """Difference of each limb's unit direction from the view's monocular estimate, in the camera's axes."""
-        person = self.people[p]
+        """Difference of each limb's unit direction from the view's monocular estimate, in the world's axes."""
+        person, sigma = self.people[p], self.config.direction_sigma
         a, b = (np.array([KEYPOINTS.index(limb[end]) for limb in LIMBS]) for end in (0, 1))
-        bone = state.keypoints[p][b] - state.keypoints[p][a]
-        length = np.linalg.norm(bone, axis=1)[:, None]
+        points, by = state.keypoints(p)
+        bone = points[b] - points[a]
+        length = np.linalg.norm(bone, axis=1, keepdims=True)
         unit = bone / length
-        R = self.cameras.T_cam_world[person.view][:, :3, :3]
         seen = person.skeleton_m[:, b] - person.skeleton_m[:, a]
         norm = np.linalg.norm(seen, axis=-1, keepdims=True)
         trust = np.minimum(person.confidence[:, a], person.confidence[:, b])
-        used = ((trust >= 0.3) & np.isfinite(norm[..., 0]) & (norm[..., 0] > 1e-6)).ravel()
-        target = np.einsum("vji,vlj->vli", R, seen / np.where(norm > 1e-6, norm, 1))
-        residual = ((unit - target) / self.config.direction_sigma).reshape(-1, 3)[used]
+        row, limb = np.nonzero((trust >= 0.3) & (norm[..., 0] > 1e-6))
+        R = self.cameras.T_cam_world[person.view[row]][:, :3, :3]
+        target = np.einsum("nji,nj->ni", R, (seen / np.maximum(norm, 1e-9))[row, limb])
         by_own = None
-        if state.keypoints_by is not None:
-            bone_by = state.keypoints_by[p][b] - state.keypoints_by[p][a]
+        if by is not None:
             across = (np.eye(3) - unit[:, :, None] * unit[:, None, :]) / length[..., None]
-            unit_by = across @ bone_by / self.config.direction_sigma
-            by_own = np.tile(unit_by, (len(person.view), 1, 1))[used]
-        return self._rows("directions", residual, p, by_own, cauchy=1.5)
+            by_own = (across @ (by[b] - by[a]) / sigma)[limb]
+        return self._rows("directions", (unit[limb] - target) / sigma, p, by_own, cauchy=1.5)
 
-    def skeleton_rows(self, p: int, x: ndarray, state: _State) -> list[Rows]:
+    def outline_rows(self, p: int, x: ndarray, state: _State) -> Rows:
+        """Distance of outline vertices from the mask's edge, across the edge, less the clothes."""
+        matches, config = self.outlines[p], self.config
+        points, by = state.outline(p)
+        uv, by_own, by_scale = self._projected(matches.view, x, points, by)
+        px_per_m = self.cameras.focal_px[matches.view] / matches.depth_m
+        per_view = np.bincount(matches.view, minlength=len(self.cameras.focal_px))[matches.view]
+        sigma = np.hypot(config.outline_sigma_m * px_per_m, config.pixel_sigma) * np.sqrt(per_view / config.outline_count)
+        trust = np.where(matches.is_inside, skin_visibility(self.body, self.people[p])[matches.view, matches.vertex], 1.0)
+        scale = (np.sqrt(trust) / sigma)[:, None]
+        across = np.einsum("ni,ni->n", uv - matches.edge_px, matches.normal) + config.clothing_m * px_per_m
+        by_own = None if by_own is None else np.einsum("ni,nio->no", matches.normal, by_own)[:, None] * scale[..., None]
+        by_scale = np.einsum("ni,ni->n", matches.normal, by_scale)[:, None]
+        return self._rows(
+            "outline", across[:, None] * scale, p, by_own, by_log_scale=by_scale * scale, cauchy=config.outline_cauchy
+        )  # fmt: skip
+
+    def skeleton_rows(self, p: int, x: ndarray, state: _State) -> Rows:
         """Distance of the keypoints from the triangulated skeleton, for the start."""
         target = self.people[p].skeleton * np.exp(x[0])
         used = np.isfinite(target).all(1)
-        residual = (state.keypoints[p][used] - target[used]) / 0.05
-        by_own = None if state.keypoints_by is None else state.keypoints_by[p][used] / 0.05
-        return [self._rows("skeleton", residual, p, by_own, by_log_scale=-target[used] / 0.05, cauchy=2.0)]
+        points, by = state.keypoints(p)
+        sigma = self.config.skeleton_sigma_m
+        return self._rows(
+            "skeleton", (points - target)[used] / sigma, p, None if by is None else by[used] / sigma,
+            by_log_scale=-target[used] / sigma, cauchy=2.0,
+        )  # fmt: skip
 
-    def floor_rows(self, p: int, x: ndarray, state: _State) -> list[Rows]:
+    def floor_rows(self, p: int, state: _State) -> list[Rows]:
         """Soles are never below the floor, and at it where the foot stands."""
-        height = state.soles[p][:, 2]
-        below = height < 0
-        stands = np.repeat(self.stands[p], 4)
-        by = None if state.soles_by is None else state.soles_by[p][:, 2]
+        points, by = state.soles(p)
+        height = points[:, 2:]
         rows = []
         for name, used, sigma, cauchy in (
-            ("below floor", below, self.config.floor_penetration_sigma_m, np.inf),
-            ("on floor", stands, self.config.floor_contact_sigma_m, 2.0),
+            ("below floor", height[:, 0] < 0, self.config.floor_penetration_sigma_m, np.inf),
+            ("on floor", np.repeat(self.stands[p], 4), self.config.floor_contact_sigma_m, 2.0),
         ):
-            by_own = None if by is None else by[used][:, None] / sigma
-            rows.append(self._rows(name, height[used][:, None] / sigma, p, by_own, cauchy=cauchy))
+            by_own = None if by is None else by[used, 2:] / sigma
+            rows.append(self._rows(name, height[used] / sigma, p, by_own, cauchy=cauchy))
         return rows
 
-    def prior_rows(self, p: int, x: ndarray, *, with_jacobian: bool) -> list[Rows]:
+    def prior_rows(self, p: int, x: ndarray, *, with_jacobian: bool) -> Rows:
         """Natural posture, common shape, known stature."""
         own, count = x[self.span(p)], anatomy().count
         dofs, betas = own[ROOT : ROOT + count], own[ROOT + count :]
         inverse = self.config.posture_weight / anatomy().spread
         stature, sigma = stature_prior(self.people[p], self.config)
-        gradient = self.body.stature_row[1:]
         residual = np.concatenate([
             (dofs - anatomy().natural) * inverse,
             betas - self.body.betas_of_stature(stature),
@@ -281,8 +331,19 @@ class BodyProblem:
             jacobian = np.zeros((len(residual), 1, self.own))
             jacobian[np.arange(count), 0, ROOT + np.arange(count)] = inverse
             jacobian[count : count + BETAS, 0, ROOT + count :] = np.eye(BETAS)
-            jacobian[-1, 0, ROOT + count :] = gradient / sigma
-        return [self._rows("priors", residual, p, jacobian)]
+            jacobian[-1, 0, ROOT + count :] = self.body.stature_row[1:] / sigma
+        return self._rows("priors", residual, p, jacobian)
+
+
+def skin_visibility(body: SmplxFormatBody, person: PersonObservations) -> Float[ndarray, "views vertices"]:
+    """How surely the skin is seen, in [0, 1], from the confidence of the keypoints around it; rows by view number."""
+    index = {name: k for k, name in enumerate(KEYPOINTS)}
+    trust = np.zeros((person.view.max() + 1, len(SMPLX_JOINTS)))
+    for j, joint in enumerate(SMPLX_JOINTS):
+        side, _, kind = joint.partition("_")
+        near = [index[f"{side}_{end}"] for end in VISIBLE_BY.get(kind, ())] or [index[name] for name in TRUNK]
+        trust[person.view, j] = np.clip((person.confidence[:, near].min(1) - 0.3) / 0.4, 0, 1)
+    return trust[:, body.weights.argmax(1)]
 
 
 def fit_bodies(
@@ -291,20 +352,55 @@ def fit_bodies(
     people: Sequence[PersonObservations],
     *,
     is_scale_fixed: bool,
+    masks: Sequence[Bool[ndarray, "height width"]] = (),
     config: FitConfig = FitConfig(),
     on_step: Callable[[], None] = lambda: None,
 ) -> FittedPeople:
-    """Fit all people. `is_scale_fixed` keeps the scene's scale (calibrated cameras); else statures decide it."""
+    """Fit all people. `is_scale_fixed` keeps the scene's scale (calibrated cameras); else statures decide it.
+
+    `masks`, all people's pixels per view, are used where given.
+    """
     log_scale = 0.0 if is_scale_fixed else float(np.log(first_scale(body, people, config)))
     started = [_start(body, cameras, person, log_scale=log_scale, config=config, on_step=on_step) for person in people]
     problem = _joined([alone for alone, _ in started], is_scale_fixed=is_scale_fixed)
     x = np.concatenate([[log_scale], *(own[SHARED:] for _, own in started)])
-    for _ in range(2):
-        x = minimise(problem, x, iterations=config.iterations // 2, on_step=on_step)
-        soles = problem.state(x, with_jacobian=False).soles.reshape(len(people), 2, 4, 3)
-        problem = replace(problem, stands=soles[..., 2].min(-1) < config.floor_gate_m)
     x = minimise(problem, x, iterations=config.iterations // 2, on_step=on_step)
+    problem = _standing(problem, x)
+    x = minimise(problem, x, iterations=config.iterations // 2, on_step=on_step)
+    for _ in range(config.outline_rounds if len(masks) else 0):
+        problem = _outlined(_standing(problem, x), x, masks)
+        x = minimise(problem, x, iterations=config.outline_iterations, on_step=on_step)
     return _result(problem, x)
+
+
+def _standing(problem: BodyProblem, x: ndarray) -> BodyProblem:
+    """The problem with the feet near the floor held to it."""
+    state = problem.state(x, with_jacobian=False)
+    soles = np.stack([state.soles(p)[0].reshape(2, 4, 3) for p in range(len(problem.people))])
+    return replace(problem, stands=soles[..., 2].min(-1) < problem.config.floor_gate_m)
+
+
+def _outlined(problem: BodyProblem, x: ndarray, masks: Sequence[ndarray]) -> BodyProblem:
+    """The problem with the outline's matches as they are at `x`."""
+    skin = problem.body.skin.on_body_joints(len(BODY_JOINTS))
+    posed = [
+        problem.posed(torch.as_tensor(x[problem.span(p)]), torch.as_tensor(problem.root[p]), skin).numpy()
+        for p in range(len(problem.people))
+    ]
+    scale = Similarity(scale=float(np.exp(x[0])), R=np.eye(3), t=np.zeros(3))
+    outlines = match_outlines(
+        posed, problem.body.faces, transform_cameras(problem.cameras, scale), masks,
+        seen=[person.view for person in problem.people], reach_m=problem.config.outline_reach_m,
+        left_out=np.concatenate([problem.body.parts["left_hand"], problem.body.parts["right_hand"]]),
+    )  # fmt: skip
+    fixed = body_points(problem.body)
+    tracked = tuple(stack_points([fixed, skin.subset(matches.vertex)]) for matches in outlines)
+    return replace(problem, outlines=tuple(outlines), tracked=tracked)
+
+
+def body_points(body: SmplxFormatBody) -> SkinnedPoints:
+    """Keypoints and soles, where fingers and face rest."""
+    return stack_points([body.keypoint_points, body.sole_points]).on_body_joints(len(BODY_JOINTS))
 
 
 def stature_prior(person: PersonObservations, config: FitConfig) -> tuple[float, float]:
@@ -344,7 +440,7 @@ def _start(
             problem = BodyProblem(
                 body=body, cameras=cameras, people=(person,), config=config, root=(rotation_about_z(turn) @ root)[None],
                 sigma_px=(_sigma_px(cameras, person, transl, log_scale, config),), is_scale_fixed=True,
-                stands=np.zeros((1, 2), bool), uses_views=False,
+                stands=np.zeros((1, 2), bool), tracked=(body_points(body),), uses_views=False,
             )  # fmt: skip
             fixed = _FixedScale(problem=problem, log_scale=log_scale)
             x = np.concatenate([[log_scale], np.zeros(3), transl, dofs, np.zeros(BETAS)])
@@ -408,6 +504,7 @@ def _joined(alone: Sequence[BodyProblem], *, is_scale_fixed: bool) -> BodyProble
         root=np.concatenate([problem.root for problem in alone]),
         sigma_px=tuple(problem.sigma_px[0] for problem in alone),
         stands=np.zeros((len(alone), 2), bool),
+        tracked=tuple(problem.tracked[0] for problem in alone),
         is_scale_fixed=is_scale_fixed,
     )
 
@@ -427,8 +524,8 @@ def _result(problem: BodyProblem, x: ndarray) -> FittedPeople:
                 betas=own[ROOT + count :],
                 pose=pose,
                 transl=own[3:6],
-                keypoints=state.keypoints[p],
-                soles=state.soles[p].reshape(2, 4, 3),
+                keypoints=state.keypoints(p)[0],
+                soles=state.soles(p)[0].reshape(2, 4, 3),
                 stands=problem.stands[p],
             )
         )
