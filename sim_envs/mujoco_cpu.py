@@ -32,7 +32,7 @@ class MujocoCpu:
     capabilities = Capabilities(
         is_bit_reproducible=True,
         uses_gpu=False,
-        parameters=("contact_time_s", "gravity_m_s2", "force_n", "mass_kg", "friction"),
+        parameters=("contact_recovery_s", "gravity_m_s2", "force_n", "mass_kg", "friction"),
     )
 
     def load(self, scene: SimScene, *, count: int, timing: Timing, threads: int = 0) -> "MujocoBatch":
@@ -121,8 +121,8 @@ class MujocoBatch:
 
     def set_parameter(self, name: Parameter, values: Float[ndarray, "sims *size"], *, body: str | None = None) -> None:
         """Set a parameter in every simulation; raises `UnsupportedParameter`."""
-        if name == "contact_time_s":
-            self._expand("geom_solref")[:, :, 0] = np.asarray(values)[:, None]
+        if name == "contact_recovery_s":
+            self._expand("geom_solref")[:, :, 1] = self._damping_ratio(np.asarray(values))[:, None]
         elif name == "gravity_m_s2":
             self._expand("opt.gravity")[:] = values
         elif name == "force_n" and body is not None:
@@ -135,6 +135,12 @@ class MujocoBatch:
             self._expand("geom_friction")[:, owned, 0] = np.asarray(values)[:, None]
         else:
             raise UnsupportedParameter(MujocoCpu.name, name, MujocoCpu.capabilities.parameters)
+
+    def _damping_ratio(self, recovery_s: Float[ndarray, "sims"]) -> Float[ndarray, "sims"]:
+        """MuJoCo's contact has stiffness 1 / (t z)^2 and damping 2 / t for time constant t and damping ratio z: an overdamped one
+        gives way at 2 t z^2, without yielding to weight as one with a longer t does."""
+        hardest = 2.0 * float(self._model.geom_solref[0, 0])
+        return np.sqrt(np.maximum(recovery_s, hardest) / hardest)
 
     def _set_force(self, body: str, values: ndarray) -> None:
         self._batch.bind("xfrc_applied").reshape(self.count, -1, 6)[:, self._model.body(body).id, :3] = values

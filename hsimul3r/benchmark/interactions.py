@@ -45,7 +45,7 @@ def sit_on_chair() -> AlignedScene:
 
 def sit_on_sofa() -> AlignedScene:
     """Low and leaning back on a sofa."""
-    body = _place(_body(_pitched(_seated(hip=88, knee=86, ankle=12), pitch=-14)), {})
+    body = _place(_body(_turned(_seated(hip=88, knee=86, ankle=12), np.array([-14.0, 0, 0]))), {})
     seat = _lowest(body, ("buttocks", "left_thigh", "right_thigh"))
     sofa = furniture("sofa", sofa_boxes(seat), mass_kg=35.0, position=_under_pelvis(body, back=0.06))
     return aligned_scene((body,), (sofa,), {"sofa": ("buttocks", "left_thigh", "right_thigh")})
@@ -211,20 +211,22 @@ def _seated(*, hip: float, knee: float, ankle: float = 0.0) -> Float[ndarray, "5
 def _leaning() -> Float[ndarray, "55 3"]:
     arms = {"left_shoulder": (0, -50, -50), "right_shoulder": (0, 50, 50)}
     legs = {"left_hip": (-28, 0, 4), "right_hip": (-28, 0, -4)}
-    return _pitched(_degrees({"spine1": (12, 0, 0), **legs, **arms}), pitch=28)
+    return _turned(_degrees({"spine1": (12, 0, 0), **legs, **arms}), np.array([28.0, 0, 0]))
 
 
-def _pitched(pose: Float[ndarray, "55 3"], *, pitch: float) -> Float[ndarray, "55 3"]:
-    """The whole body turned forward by `pitch` [deg] about the world's X axis, which is the left of who looks along -Y."""
+def _turned(pose: Float[ndarray, "55 3"], axis_angle_deg: Float[ndarray, "3"]) -> Float[ndarray, "55 3"]:
+    """The whole body turned about the world's axes; who looks along -Y bends forward about X and to the right about -Y."""
     turned = pose.copy()
-    tilt = matrix_from_axis_angle(np.radians([pitch, 0, 0]))
+    tilt = matrix_from_axis_angle(np.radians(axis_angle_deg))
     turned[0] = axis_angle_from_matrix(tilt @ matrix_from_axis_angle(pose[0]))
     return turned
 
 
 def _stepping() -> Float[ndarray, "55 3"]:
     arms = {"left_shoulder": (0, 0, -65), "right_shoulder": (0, 0, 65)}
-    return _degrees({"left_hip": (-70, 0, 6), "left_knee": (75, 0, 0), "left_ankle": (-5, 0, 0), **arms})
+    shift = 6.0
+    legs = {"left_hip": (-70, 0, 6), "left_knee": (75, 0, 0), "left_ankle": (-5, 0, shift), "right_ankle": (0, 0, shift)}
+    return _turned(_degrees({**legs, **arms}), np.array([0.0, -shift, 0.0]))
 
 
 def _place(body: BodySequence, targets: Mapping[str, tuple[float, float, float]]) -> BodySequence:

@@ -76,3 +76,13 @@ def object_place(name: str, qpos_names: Sequence[str]) -> Int[ndarray, "7"]:
     """Places of a free object's position and quaternion in qpos."""
     place = {entry: i for i, entry in enumerate(qpos_names)}
     return np.array([place[f"{name}:{c}"] for c in FREE_COMPONENTS])
+
+
+def velocity_names(qpos_names: Sequence[str]) -> tuple[str, ...]:
+    """Names of qvel's entries from those of qpos: six for a free joint, three for a ball joint."""
+    parts: dict[str, list[str]] = {}
+    for name in qpos_names:
+        joint, component = name.rsplit(":", 1)
+        parts.setdefault(joint, []).append(component)
+    kinds = {FREE_COMPONENTS: FREE_VELOCITIES, BALL_COMPONENTS: BALL_VELOCITIES}
+    return tuple(f"{joint}:{component}" for joint, held in parts.items() for component in kinds[tuple(held)])

@@ -1,0 +1,172 @@
+"""Hold servo targets in the fine simulation from a given start and write down what happens: the rollout that is judged."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from hsimul3r.artifacts import BodySequence, Provenance, Rollout, SimScene
+from hsimul3r.conventions import BODY_JOINTS
+from hsimul3r.errors import Diverged
+from hsimul3r.tracking.layout import HumanLayout, object_place
+from hsimul3r.tracking.problem import TrackingProblem
+from hsimul3r.tracking.simulation import Simulation
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoftStart:
+    """Penetration at the start decays slowly first, then faster, so that bodies are pushed apart gently, not thrown.
+
+    Only the recovery is slow: contacts stay as damped as ever, so that a start without penetration does not sag.
+    """
+
+    initial_s: float = 1.0
+    """Time constant of the decay at the start."""
+    final_s: float = 0.02
+    duration_s: float = 0.4
+
+    def recovery(self, time_s: float) -> float:
+        """Time constant [s], geometric from `initial_s` to `final_s`; 0, the hardest, when it is over."""
+        if time_s >= self.duration_s:
+            return 0.0
+        return self.initial_s * (self.final_s / self.initial_s) ** (time_s / self.duration_s)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Start from `qpos` at rest and give the servos `ctrl[f]` from frame f on; the last one is held."""
+
+    qpos: Float[ndarray, "nq"]
+    ctrl: Float[ndarray, "frames nu"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordConfig:
+    """How long and how often."""
+
+    hold_s: float = 3.0
+    fps: float = 60.0
+    soft_start: SoftStart = field(default_factory=SoftStart)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """Frames of several simulations side by side, the first before any step."""
+
+    qpos: Float[ndarray, "frames sims nq"]
+    qvel: Float[ndarray, "frames sims nv"]
+    ctrl: Float[ndarray, "frames sims nu"]
+    """What the servos are given from that frame on."""
+    joints: Float[ndarray, "frames sims people 22 3"]
+    object_pos: Float[ndarray, "frames sims objects 3"]
+    object_quat: Float[ndarray, "frames sims objects 4"]
+    contact_force_n: Float[ndarray, "frames sims pairs"]
+    contact_point: Float[ndarray, "frames sims pairs 3"]
+    penetration_m: Float[ndarray, "frames sims"]
+
+
+def record(simulation: Simulation, problem: TrackingProblem, plans: Sequence[Plan], cfg: RecordConfig) -> Recording:
+    """Run one plan per simulation; `simulation.count` must be their number. Raises `Diverged`."""
+    frames, steps = round(cfg.hold_s * cfg.fps), round(1.0 / (cfg.fps * simulation.timestep_s))
+    ctrl = np.stack([plan.ctrl[np.minimum(np.arange(frames + 1), len(plan.ctrl) - 1)] for plan in plans], axis=1)
+    soften(simulation, cfg.soft_start.recovery(0.0))
+    simulation.reset(np.stack([plan.qpos for plan in plans]))
+    moments = [_moment(simulation, problem)]
+    for frame in range(frames):
+        soften(simulation, cfg.soft_start.recovery(frame / cfg.fps))
+        simulation.step(ctrl[frame], steps, is_exact=True)
+        moments.append(_moment(simulation, problem))
+    columns = {name: np.stack([moment[name] for moment in moments]) for name in moments[0]}
+    if not np.isfinite(columns["qvel"]).all():
+        raise Diverged("positions or velocities are not finite")
+    return Recording(ctrl=ctrl, **columns)
+
+
+def soften(simulation: Simulation, recovery_s: float) -> None:
+    """Set how fast penetration decays in all contacts of all simulations."""
+    simulation.set_parameter("contact_recovery_s", np.full(simulation.count, recovery_s))
+
+
+def rollout_of(
+    recording: Recording, sim: int, scene: SimScene, problem: TrackingProblem, simulation: Simulation, cfg: RecordConfig
+) -> Rollout:
+    """One simulation of a recording as an artifact; controller, seed and cost are the caller's to fill in."""
+    qpos, qvel, ctrl = recording.qpos[:, sim], recording.qvel[:, sim], recording.ctrl[:, sim]
+    labelled = {target.pair for target in problem.targets}
+    force = recording.contact_force_n[:, sim]
+    shown = [i for i, name in enumerate(simulation.contact_names) if name in labelled or force[:, i].max() > 0]
+    reference = np.array([person.joints for person in problem.people]).reshape(len(problem.people), -1, 3)
+    names = simulation.qpos_names, simulation.ctrl_names
+    distance = np.linalg.norm(recording.joints[:, sim] - reference, axis=-1).mean(axis=-1)
+    return Rollout(
+        provenance=Provenance(adapter="simulation", scale_source=scene.provenance.scale_source, frame="world"),
+        controller="",
+        fps=cfg.fps,
+        qpos_names=simulation.qpos_names,
+        qpos=qpos,
+        qvel=qvel,
+        ctrl=ctrl,
+        bodies=tuple(
+            simulated_body(body, person.root, HumanLayout.of(person.name, *names), qpos, cfg.fps)
+            for person, body in zip(problem.people, scene.bodies)
+        ),
+        object_names=tuple(reference.name for reference in problem.objects),
+        object_pos=recording.object_pos[:, sim],
+        object_quat=recording.object_quat[:, sim],
+        contact_names=tuple(simulation.contact_names[i] for i in shown),
+        contact_force_n=force[:, shown],
+        contact_point=recording.contact_point[:, sim][:, shown],
+        penetration_m=recording.penetration_m[:, sim],
+        body_deviation_m=distance.max(axis=-1, initial=0.0),
+        replay_hash=state_hash(qpos, qvel),
+        cpu_s=0.0,
+        report={},
+    )
+
+
+def simulated_body(
+    body: BodySequence, start: Float[ndarray, "3"], layout: HumanLayout, qpos: Float[ndarray, "frames nq"], fps: float
+) -> BodySequence:
+    """A person's simulated motion in SMPL-X parameters, exactly; fingers, jaw and eyes stay as reconstructed.
+
+    `start` is where joint 0 of the reconstruction's first frame lies.
+    """
+    root, moved = layout.read_pose(qpos)
+    pose = np.repeat(body.pose[:1], len(qpos), axis=0)
+    pose[:, : len(BODY_JOINTS)] = moved
+    return replace(body, pose=pose, transl=body.transl[0] + root - start, fps=fps)
+
+
+def replay(rollout: Rollout, problem: TrackingProblem, simulation: Simulation, cfg: RecordConfig) -> str:
+    """Run a rollout's commands again from its start; equals `rollout.replay_hash` bit for bit, at any thread count."""
+    recording = record(simulation, problem, [Plan(qpos=rollout.qpos[0], ctrl=rollout.ctrl)], cfg)
+    return state_hash(recording.qpos[:, 0], recording.qvel[:, 0])
+
+
+def state_hash(qpos: Float[ndarray, "frames nq"], qvel: Float[ndarray, "frames nv"]) -> str:
+    """SHA-256 of every position and velocity, bit by bit."""
+    digest = hashlib.sha256(np.ascontiguousarray(qpos, np.float64).tobytes())
+    digest.update(np.ascontiguousarray(qvel, np.float64).tobytes())
+    return digest.hexdigest()
+
+
+def _moment(simulation: Simulation, problem: TrackingProblem) -> dict[str, ndarray]:
+    joints = [f"{person.name}/{joint}" for person in problem.people for joint in BODY_JOINTS]
+    places = np.array([object_place(reference.name, simulation.qpos_names) for reference in problem.objects], int)
+    qpos, qvel = simulation.state()
+    position, _ = simulation.body_poses(joints)
+    readings = simulation.contacts()
+    objects = qpos[:, places.reshape(-1, 7)]
+    return {
+        "qpos": qpos,
+        "qvel": qvel,
+        "joints": position.reshape(simulation.count, len(problem.people), len(BODY_JOINTS), 3),
+        "object_pos": objects[..., :3],
+        "object_quat": objects[..., 3:],
+        "contact_force_n": readings.force_n,
+        "contact_point": readings.point,
+        "penetration_m": simulation.penetration_m(),
+    }

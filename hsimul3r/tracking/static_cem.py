@@ -1,0 +1,323 @@
+"""Sampling control of a static interaction: a cross-entropy search over where people start and what their servos are asked.
+
+A sample moves each person's root and pose and offsets the targets of legs and trunk, and is simulated for a few seconds in the
+coarse simulation (shooting). Four details make it cheap: antithetic samples, a cost capped per frame, rank weights, and an end
+as soon as the mean is certified in the fine simulation that will judge it. With several people each has its own cost and its
+own ranking of the same simulations.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from hsimul3r.conventions import BODY_JOINTS
+from hsimul3r.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle
+from hsimul3r.losses.scene import patch_distance
+from hsimul3r.tracking import costs
+from hsimul3r.tracking.costs import CostWeights
+from hsimul3r.tracking.layout import HumanLayout, velocity_names
+from hsimul3r.tracking.pd import hold_reconstruction
+from hsimul3r.tracking.problem import TrackingProblem
+from hsimul3r.tracking.recording import Plan, SoftStart, soften
+from hsimul3r.tracking.simulation import Simulation
+
+POSE_SCALE = {
+    "hip": 0.06, "knee": 0.06, "ankle": 0.06, "foot": 0.015, "spine1": 0.06, "spine2": 0.03, "spine3": 0.03, "neck": 0.01,
+    "head": 0.01, "collar": 0.015, "shoulder": 0.05, "elbow": 0.03, "wrist": 0.01,
+}  # fmt: skip
+"""Expected error of a reconstructed joint per axis [rad]: the first spread of the samples."""
+SUPPORT = ("hip", "knee", "ankle", "spine1")
+"""Joints whose servo targets may differ from the pose: those that carry the weight."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StaticCemConfig:
+    """Search settings; the number of iterations bounds the time, so that a result never depends on the machine's speed."""
+
+    samples: int = 48
+    max_iterations: int = 40
+    horizon_s: float = 2.5
+    control_hz: float = 30.0
+    elite_share: float = 0.25
+    check_every: int = 4
+    """Iterations between two attempts to certify."""
+    cost_cap: float = 3.0
+    """Most that one frame may cost, so that falls do not drown the rest."""
+    end_s: float = 0.7
+    """Final part of the horizon, which counts `end_weight` times and should be at rest."""
+    end_weight: float = 3.0
+    inertia: float = 0.6
+    """Share of the old variance in the new one."""
+    least_spread: float = 0.1
+    greatest_spread: float = 1.5
+    """Bounds on the spread, in units of the first one."""
+    root_m: float = 0.025
+    root_rad: float = 0.035
+    offset_share: float = 0.8
+    """Spread of the servo offsets, in units of the joint's pose spread."""
+    weights: CostWeights = field(default_factory=CostWeights)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificate:
+    """What the fine simulation says of a plan: its worst margin, and whether everything holds."""
+
+    is_valid: bool
+    score: float
+    """Sum of the negative margins, zero where everything holds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StaticSolution:
+    """The plan, whether it was certified, and what it took."""
+
+    plan: Plan
+    is_certified: bool
+    iterations: int
+    simulated_steps: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchSpace:
+    """Samples (people, size) around the reconstruction: root shift 3, root turn 3, pose 63, servo offsets."""
+
+    problem: TrackingProblem
+    layouts: tuple[HumanLayout, ...]
+    reference: Plan
+    scale: Float[ndarray, "size"]
+    offset_joints: tuple[int, ...]
+
+    @classmethod
+    def of(cls, problem: TrackingProblem, simulation: Simulation, cfg: StaticCemConfig) -> Self:
+        """The space of a scene, its scale from the expected errors."""
+        names = simulation.qpos_names, simulation.ctrl_names
+        kinds = [joint.removeprefix("left_").removeprefix("right_") for joint in BODY_JOINTS[1:]]
+        support = tuple(i + 1 for i, kind in enumerate(kinds) if kind in SUPPORT)
+        pose = np.repeat([POSE_SCALE[kind] for kind in kinds], 3)
+        offset = cfg.offset_share * np.repeat([POSE_SCALE[kinds[i - 1]] for i in support], 3)
+        return cls(
+            problem=problem,
+            layouts=tuple(HumanLayout.of(person.name, *names) for person in problem.people),
+            reference=hold_reconstruction(problem, *names),
+            scale=np.concatenate([np.full(3, cfg.root_m), np.full(3, cfg.root_rad), pose, offset]),
+            offset_joints=support,
+        )
+
+    def states(
+        self, samples: Float[ndarray, "sims people size"]
+    ) -> tuple[Float[ndarray, "sims nq"], Float[ndarray, "sims nu"]]:
+        """Start states and servo targets of samples."""
+        qpos = np.tile(self.reference.qpos, (len(samples), 1))
+        ctrl = np.tile(self.reference.ctrl[0], (len(samples), 1))
+        for i, (person, layout) in enumerate(zip(self.problem.people, self.layouts)):
+            z = samples[:, i]
+            turn = matrix_from_axis_angle(z[:, 3:6]) @ matrix_from_axis_angle(person.pose[0])
+            posed = person.pose[1:] + z[:, 6:69].reshape(-1, len(BODY_JOINTS) - 1, 3)
+            pose = np.concatenate([axis_angle_from_matrix(turn)[:, None], posed], axis=1)
+            layout.write_pose(qpos, person.root + z[:, :3], pose)
+            pose[:, list(self.offset_joints)] += z[:, 69:].reshape(len(z), -1, 3)
+            layout.write_targets(ctrl, pose)
+        return qpos, ctrl
+
+    def plan(self, sample: Float[ndarray, "people size"]) -> Plan:
+        """The plan of one sample."""
+        qpos, ctrl = self.states(sample[None])
+        return Plan(qpos=qpos[0], ctrl=ctrl)
+
+
+Certify = Callable[[Sequence[Plan]], list[Certificate]]
+
+
+def optimise(
+    problem: TrackingProblem,
+    simulation: Simulation,
+    certify: Certify,
+    cfg: StaticCemConfig,
+    *,
+    soft_start: SoftStart,
+    seed: int,
+    on_iteration: Callable[[float], None] = lambda _: None,
+) -> StaticSolution:
+    """Search until a plan is certified; else the plan that came closest. `simulation` is the coarse one, `cfg.samples` wide."""
+    rng = np.random.default_rng(seed)
+    space = SearchSpace.of(problem, simulation, cfg)
+    size = (len(problem.people), len(space.scale))
+    mean, spread = np.zeros(size), np.tile(space.scale, (len(problem.people), 1))
+    best, best_score, iteration = space.reference, -np.inf, 0
+    candidates = [space.reference]
+    for iteration in range(cfg.max_iterations + 1):
+        if iteration % cfg.check_every == 0 or iteration == cfg.max_iterations:
+            for plan, certificate in zip(candidates, certify(candidates)):
+                if certificate.score > best_score:
+                    best, best_score = plan, certificate.score
+                if certificate.is_valid:
+                    return _solution(plan, True, iteration, simulation, cfg)
+        if iteration == cfg.max_iterations:
+            break
+        samples = antithetic(rng, mean, spread, cfg.samples)
+        cost = shooting_cost(samples, space, simulation, cfg, soft_start)
+        leader = np.stack([samples[cost[:, i].argmin(), i] for i in range(size[0])])
+        mean, spread = update(samples, cost, mean, spread, space.scale, cfg)
+        candidates = [space.plan(mean), space.plan(leader)]
+        on_iteration(1.0)
+    return _solution(best, False, iteration, simulation, cfg)
+
+
+def antithetic(
+    rng: np.random.Generator, mean: Float[ndarray, "people size"], spread: Float[ndarray, "people size"], count: int
+) -> Float[ndarray, "sims people size"]:
+    """Gaussian samples in mirrored pairs, the mean itself first."""
+    half = rng.normal(size=(count // 2, *mean.shape))
+    samples = mean + spread * np.concatenate([half, -half])
+    samples[0] = mean
+    return samples
+
+
+def update(
+    samples: Float[ndarray, "sims people size"],
+    cost: Float[ndarray, "sims people"],
+    mean: Float[ndarray, "people size"],
+    spread: Float[ndarray, "people size"],
+    scale: Float[ndarray, "size"],
+    cfg: StaticCemConfig,
+) -> tuple[Float[ndarray, "people size"], Float[ndarray, "people size"]]:
+    """Next mean and spread from the best samples, each person's by the person's own cost, weighted by rank."""
+    weights = rank_weights(max(int(cfg.elite_share * len(samples)), 2))
+    new_mean, new_spread = np.empty_like(mean), np.empty_like(spread)
+    for i in range(mean.shape[0]):
+        elite = samples[np.argsort(cost[:, i], kind="stable")[: len(weights)], i]
+        variance = weights @ (elite - mean[i]) ** 2
+        new_mean[i] = weights @ elite
+        new_spread[i] = np.sqrt(cfg.inertia * spread[i] ** 2 + (1 - cfg.inertia) * variance)
+    return new_mean, np.clip(new_spread, cfg.least_spread * scale, cfg.greatest_spread * scale)
+
+
+def rank_weights(count: int) -> Float[ndarray, "count"]:
+    """Logarithmic weights of the best `count` samples, as in CMA-ES; they sum to one."""
+    weights = np.log(count + 0.5) - np.log(np.arange(1, count + 1))
+    return weights / weights.sum()
+
+
+def shooting_cost(
+    samples: Float[ndarray, "sims people size"],
+    space: SearchSpace,
+    simulation: Simulation,
+    cfg: StaticCemConfig,
+    soft_start: SoftStart,
+) -> Float[ndarray, "sims people"]:
+    """Mean cost over the horizon of every sample, per person; a simulation that diverges costs more than any other."""
+    moment = MomentCost.of(space.problem, simulation, cfg.weights)
+    qpos, ctrl = space.states(samples)
+    frames, end = round(cfg.horizon_s * cfg.control_hz), round(cfg.end_s * cfg.control_hz)
+    steps = round(1.0 / (cfg.control_hz * simulation.timestep_s))
+    soften(simulation, soft_start.recovery(0.0))
+    simulation.reset(qpos)
+    total = np.zeros(samples.shape[:2])
+    for frame in range(frames):
+        if (frame - 1) / cfg.control_hz <= soft_start.duration_s:
+            soften(simulation, soft_start.recovery(frame / cfg.control_hz))
+        simulation.step(ctrl, steps)
+        capped = np.minimum(moment(simulation), cfg.cost_cap)
+        if frame >= frames - end:
+            capped = cfg.end_weight * capped + np.minimum(moment.end_velocity(simulation), 1.0)
+        total += capped
+    change = ((samples / space.scale) ** 2).mean(axis=-1)
+    cost = total / frames + cfg.weights.effort * change
+    return np.where(np.isfinite(cost), cost, 1e6)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MomentCost:
+    """The cost of one moment of many simulations, per person; objects count for the people who should touch them."""
+
+    problem: TrackingProblem
+    weights: CostWeights
+    joints: tuple[str, ...]
+    groups: tuple[tuple[tuple[int, ...], ...], ...]
+    """Per person, per object to touch: columns of the labelled parts in the contact readings."""
+    concerns: Float[ndarray, "people objects"]
+    """1 where an object counts for a person."""
+    dofs: tuple[ndarray, ...]
+    """Per person: the entries of qvel of the person and of the objects."""
+
+    @classmethod
+    def of(cls, problem: TrackingProblem, simulation: Simulation, weights: CostWeights) -> Self:
+        """Find everything by name, once."""
+        column = {name: i for i, name in enumerate(simulation.contact_names)}
+        owners = np.array([name.split(":")[0].split("/")[0] for name in velocity_names(simulation.qpos_names)])
+        objects = [reference.name for reference in problem.objects]
+        touched = [
+            {
+                name: tuple(column[t.pair] for t in problem.targets if (t.person, t.object) == (person.name, name))
+                for name in objects
+            }
+            for person in problem.people
+        ]
+        wanted = np.array([[bool(columns) for columns in mine.values()] for mine in touched]).reshape(len(touched), -1)
+        concerns = np.where(wanted.any(axis=0), wanted, True)
+        return cls(
+            problem=problem,
+            weights=weights,
+            joints=tuple(f"{person.name}/{joint}" for person in problem.people for joint in BODY_JOINTS),
+            groups=tuple(tuple(columns for columns in mine.values() if columns) for mine in touched),
+            concerns=concerns.astype(float),
+            dofs=tuple(np.flatnonzero(np.isin(owners, [person.name, *objects])) for person in problem.people),
+        )
+
+    def __call__(self, simulation: Simulation) -> Float[ndarray, "sims people"]:
+        """Tracking, root, objects, Eq. 5, contact and penetration."""
+        w, people = self.weights, self.problem.people
+        position, quat = simulation.body_poses(self.joints)
+        x = position.reshape(simulation.count, len(people), len(BODY_JOINTS), 3)
+        q = quat.reshape(simulation.count, len(people), len(BODY_JOINTS), 4)
+        _, qvel = simulation.state()
+        total = self._objects(simulation) @ self.concerns.T
+        total += self._scene(simulation)
+        force = simulation.contacts().force_n
+        total += w.penetration * costs.penetration(simulation.penetration_m())[:, None]
+        for i, (person, groups) in enumerate(zip(people, self.groups)):
+            borne = np.stack([force[:, list(group)].sum(axis=1) for group in groups], axis=1) if groups else force[:, :0]
+            total[:, i] += w.position * costs.position_error(x[:, i], person.joints)
+            total[:, i] += w.rotation * costs.rotation_error(q[:, i], person.quats)
+            total[:, i] += w.root * costs.root_error(x[:, i, 0], person.joints[0])
+            total[:, i] += w.velocity * costs.speed(qvel[:, self.dofs[i]])
+            total[:, i] += w.missing_contact * costs.missing_contact(borne, person.mass_kg)
+        return total
+
+    def end_velocity(self, simulation: Simulation) -> Float[ndarray, "sims people"]:
+        """How far from rest people and objects are."""
+        _, qvel = simulation.state()
+        return self.weights.end_velocity * np.stack([costs.speed(qvel[:, dofs]) for dofs in self.dofs], axis=1)
+
+    def _objects(self, simulation: Simulation) -> Float[ndarray, "sims objects"]:
+        position, quat = simulation.body_poses([reference.name for reference in self.problem.objects])
+        columns = [
+            self.weights.object_drift * costs.object_drift(position[:, i], reference.position)
+            + self.weights.object_tilt * costs.object_tilt(quat[:, i], reference.quat)
+            for i, reference in enumerate(self.problem.objects)
+        ]
+        return np.stack(columns, axis=1) if columns else np.zeros((simulation.count, 0))
+
+    def _scene(self, simulation: Simulation) -> Float[ndarray, "sims people"]:
+        columns = []
+        for person in self.problem.people:
+            targets = [target for target in self.problem.targets if target.person == person.name]
+            keypoints = _fixed_points(simulation, [t.body for t in targets], [t.keypoint for t in targets])
+            centres = _fixed_points(simulation, [t.object for t in targets], [t.patch_centre for t in targets])
+            columns.append(patch_distance(keypoints, centres, np.array([t.patch_spread for t in targets])))
+        return self.weights.scene * np.stack(columns, axis=1)
+
+
+def _fixed_points(simulation: Simulation, bodies: list[str], local: list[ndarray]) -> Float[ndarray, "sims points 3"]:
+    if not bodies:
+        return np.zeros((simulation.count, 0, 3))
+    return costs.points_of(*simulation.body_poses(bodies), np.array(local))
+
+
+def _solution(plan: Plan, certified: bool, iterations: int, simulation: Simulation, cfg: StaticCemConfig) -> StaticSolution:
+    steps = iterations * cfg.samples * round(cfg.horizon_s / simulation.timestep_s)
+    return StaticSolution(plan=plan, is_certified=certified, iterations=iterations, simulated_steps=steps)
