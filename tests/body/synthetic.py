@@ -12,8 +12,9 @@ from hsimul3r.body.fit import PersonObservations
 from hsimul3r.body.model import embedded_body
 from hsimul3r.conventions import KEYPOINTS
 from hsimul3r.geometry.alignment import align_points
-from hsimul3r.geometry.cameras import project, triangulate
+from hsimul3r.geometry.cameras import depth, project, triangulate
 from hsimul3r.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle, rotation_about_z
+from hsimul3r.geometry.silhouette import rasterize_depth
 
 POSTURES = {
     "stand": {"left_shoulder_z": -70, "right_shoulder_z": 72, "left_elbow_y": -20, "right_elbow_y": 35},
@@ -112,6 +113,17 @@ def detect(
     return PersonObservations(
         person=number, view=np.arange(views), keypoints_px=uv, confidence=confidence, skeleton_m=monocular, skeleton=skeleton
     )
+
+
+def silhouettes(truth: Truth, cameras: Cameras) -> list[ndarray]:
+    """The body's pixels in every view."""
+    body = embedded_body()
+    vertices = body.vertices(truth.betas, truth.pose, truth.transl)
+    masks = []
+    for v, (width, height) in enumerate(cameras.size_px):
+        uv, z = project(cameras, v, vertices), depth(cameras, v, vertices)
+        masks.append(rasterize_depth(uv, z, body.faces, height=height, width=width)[1] >= 0)
+    return masks
 
 
 def mpjpe(a: ndarray, b: ndarray) -> float:
