@@ -113,30 +113,6 @@ def half_spaces(part: ConvexPart) -> Float[ndarray, "planes 4"]:
     return np.unique(np.round(np.column_stack([normals, offsets]), 9), axis=0)
 
 
-def top_heights(
-    parts: Sequence[Float[ndarray, "planes 4"]], xy: Float[ndarray, "points 2"], clearance: float = 0.05
-) -> tuple[Float[ndarray, "points parts"], Bool[ndarray, "points parts"]]:
-    """Heights at which the vertical line through each point leaves each convex part (its half-spaces) upwards.
-
-    The second array says where that is a free top: the line meets the part and no other part covers the `clearance` above it.
-    """
-    spans = np.array([_vertical_span(planes, xy) for planes in parts])
-    low, high = spans[:, 0].T, spans[:, 1].T
-    meets = low < high
-    covered = (low[:, None, :] < high[:, :, None] + clearance) & (high[:, None, :] > high[:, :, None] + 1e-9)
-    return high, meets & ~(covered & meets[:, None, :]).any(axis=2)
-
-
-def _vertical_span(planes: Float[ndarray, "planes 4"], xy: Float[ndarray, "points 2"]) -> Float[ndarray, "2 points"]:
-    room = planes[:, 3] - xy @ planes[:, :2].T
-    slope = planes[:, 2]
-    up, down, side = slope > 1e-6, slope < -1e-6, np.abs(slope) <= 1e-6
-    low = (room[:, down] / slope[down]).max(axis=1)
-    high = (room[:, up] / slope[up]).min(axis=1)
-    misses = (room[:, side] < 0).any(axis=1)
-    return np.stack([np.where(misses, np.inf, low), np.where(misses, -np.inf, high)])
-
-
 def _finite_points(points: Float[ndarray, "points 3"]) -> Float[ndarray, "points 3"]:
     points = np.ascontiguousarray(points, np.float64)
     if not np.isfinite(points).all():

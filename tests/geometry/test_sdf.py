@@ -6,7 +6,7 @@ import trimesh
 
 from hsimul3r.artifacts import ConvexPart
 from hsimul3r.errors import BadMesh, NotFinite
-from hsimul3r.geometry.sdf import ConvexUnion, HalfSpaceBelow, Moved, WatertightMesh, top_heights
+from hsimul3r.geometry.sdf import ConvexUnion, HalfSpaceBelow, Moved, WatertightMesh
 
 
 def box(size, centre=(0, 0, 0)):
@@ -96,16 +96,6 @@ def test_nan_is_refused():
     solid = watertight(box((1, 1, 1)))
     with pytest.raises(NotFinite):
         solid.query(np.array([[0, np.nan, 0]]))
-
-
-def test_free_tops_of_a_table_with_a_box_on_it():
-    union = ConvexUnion(
-        [box((1, 1, 0.1), (0, 0, 0.7)), box((0.2, 0.2, 0.2), (0.3, 0, 0.85)), box((0.1, 0.1, 0.65), (0, 0, 0.325))]
-    )
-    heights, is_top = top_heights(union.half_spaces, np.array([[0.0, 0.0], [0.3, 0.0], [0.9, 0.0]]))
-    np.testing.assert_array_equal(is_top, [[True, False, False], [False, True, False], [False, False, False]])
-    np.testing.assert_allclose(heights[0, 0], 0.75)
-    np.testing.assert_allclose(heights[1, 1], 0.95)
 
 
 def test_body_sized_query_is_fast():
