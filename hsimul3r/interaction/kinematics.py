@@ -43,8 +43,8 @@ class BodyChain:
         R, p = frames[:, :3, :3], frames[:, :3, 3]
         weights = self._model.weights
         offsets = p - np.einsum("jxy,jy->jx", R, self._joints)
-        by_joint = weights.T[:, :, None] * (np.einsum("jxy,vy->jvx", R, self._skin) + offsets[:, None])
-        carried = np.einsum("mj,jvx->mvx", self.carries, by_joint)
+        by_joint = weights.T[:, :, None] * (self._skin @ np.swapaxes(R, 1, 2) + offsets[:, None])
+        carried = (self.carries @ by_joint.reshape(len(p), -1)).reshape(len(self.movable), -1, 3)
         share = self.carries @ weights.T
         pivot = p[self.movable]
         return BodyState(
