@@ -1,0 +1,154 @@
+"""The three tests of Sec. 3.4 on the fine simulation, the four feedback types of Fig. 3, and the reason in words."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from hsimul3r.artifacts import Criterion, Rollout, SimScene, StabilityVerdict
+from hsimul3r.conventions import GRAVITY
+from hsimul3r.progress import Progress
+from hsimul3r.tracking.criteria import (
+    UNLABELLED,
+    GravityThresholds,
+    InteractionThresholds,
+    gravity_criteria,
+    interaction_criteria,
+)
+from hsimul3r.tracking.layout import object_place, velocity_names
+from hsimul3r.tracking.problem import tracking_problem
+
+if TYPE_CHECKING:
+    from sim_envs.contract import SimBatch
+
+CONTROL = {"pd": "PD control", "static": "sampling control"}
+DIRECTIONS = {"right": (1.0, 0.0), "left": (-1.0, 0.0), "back": (0.0, 1.0), "front": (0.0, -1.0)}
+"""World directions in which the ground is tilted and objects are pushed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeStabilityConfig:
+    """Every threshold of the verdict, and the probes."""
+
+    gravity_s: float = 2.0
+    """How long objects stand alone."""
+    probe_tilt_deg: float = 2.0
+    """Slope of the ground in four directions: what lacks a leg may survive level ground."""
+    probe_push_weight: float = 0.05
+    """Side force at an object's centre of mass, in four directions [its weight]."""
+    backend: str = "mujoco_cpu"
+    threads: int = 0
+    gravity: GravityThresholds = field(default_factory=GravityThresholds)
+    interaction: InteractionThresholds = field(default_factory=InteractionThresholds)
+
+
+def run(sim_scene: SimScene, rollout: Rollout, *, cfg: JudgeStabilityConfig, out: Path, progress: Progress) -> StabilityVerdict:
+    """Raises `UnknownBackend`."""
+    problem = tracking_problem(sim_scene)
+    criteria = (*_objects_alone(sim_scene, cfg), *interaction_criteria(rollout, problem, cfg.interaction))
+    holds = {test: all(c.holds for c in criteria if c.test == test) for test in ("gravity", "settled", "contact")}
+    return StabilityVerdict(
+        provenance=replace(rollout.provenance, adapter=f"verdict on {cfg.backend}"),
+        controller=rollout.controller,
+        is_stable=all(holds.values()),
+        feedback_type=feedback_type(holds["gravity"], holds["settled"], holds["contact"]),
+        stands_under_gravity=holds["gravity"],
+        is_settled=holds["settled"],
+        holds_contact=holds["contact"],
+        criteria=criteria,
+        reason=reason_in_words(criteria, rollout.controller),
+    )
+
+
+def feedback_type(stands: bool, settles: bool, touches: bool) -> Literal[1, 2, 3, 4]:
+    """Fig. 3: 1 objects fall by themselves, 2 with the person, 3 they stand but nothing is held, 4 a stable interaction."""
+    if not stands:
+        return 1
+    if not settles:
+        return 2
+    return 4 if touches else 3
+
+
+def reason_in_words(criteria: tuple[Criterion, ...], controller: str) -> str:
+    """What decided, for somebody who has not read the paper."""
+    failed = [c for c in criteria if not c.holds]
+    if not failed:
+        weakest = min(criteria, key=lambda c: c.margin)
+        return (
+            "Stable: the objects stand by themselves, the scene comes to rest and the contacts are held. "
+            f"Closest to its limit: {_in_words(weakest)}."
+        )
+    first = next(c for test in ("gravity", "settled", "contact") for c in failed if c.test == test)
+    worst = min((c for c in failed if c.test == first.test), key=lambda c: c.margin)
+    if worst.name == UNLABELLED:
+        return "No body part was found to touch an object, so there is no interaction to hold."
+    opening = {
+        "gravity": "An object does not stand by itself",
+        "settled": "The objects or the person do not come to rest where they were reconstructed",
+        "contact": "The objects stand, but the reconstructed contact is not held",
+    }[worst.test]
+    return f"{opening}: {_in_words(worst)}, under {CONTROL.get(controller, controller)}."
+
+
+def objects_alone(scene: SimScene) -> SimScene:
+    """The scene without people."""
+    kept = [i for i, name in enumerate(scene.qpos_names) if name.split("/")[0] not in scene.humans]
+    return replace(
+        scene,
+        bodies=(),
+        contacts=(),
+        humans=(),
+        human_mass_kg=(),
+        joint_names=tuple(asset.name for asset in scene.assets),
+        qpos_names=tuple(scene.qpos_names[i] for i in kept),
+        qpos=scene.qpos[kept],
+    )
+
+
+def _objects_alone(scene: SimScene, cfg: JudgeStabilityConfig) -> Iterator[Criterion]:
+    if not scene.assets:
+        return
+    from sim_envs import backend
+    from sim_envs.contract import JUDGE
+
+    probes = ["standing alone"]
+    probes += [f"on ground tilted {cfg.probe_tilt_deg:g} deg to the {side}" for side in DIRECTIONS]
+    probes += [f"pushed to the {side} with {cfg.probe_push_weight:.0%} of its weight" for side in DIRECTIONS]
+    alone = objects_alone(scene)
+    batch = backend(cfg.backend).load(alone, count=len(probes), timing=JUDGE, threads=cfg.threads)
+    _set_probes(batch, scene, cfg)
+    batch.reset(np.tile(alone.qpos, (len(probes), 1)))
+    batch.step(np.zeros((len(probes), 0)), round(cfg.gravity_s / batch.timestep_s))
+    qpos, qvel = batch.state()
+    owners = np.array([name.rsplit(":", 1)[0] for name in velocity_names(batch.qpos_names)])
+    for reference in tracking_problem(alone).objects:
+        place = object_place(reference.name, batch.qpos_names)
+        yield from gravity_criteria(reference, qpos[:, place], qvel[:, owners == reference.name], probes, cfg.gravity)
+
+
+def _set_probes(batch: "SimBatch", scene: SimScene, cfg: JudgeStabilityConfig) -> None:
+    """First simulation: plain gravity; then one per tilt, then one per push."""
+    count = len(DIRECTIONS)
+    sides = np.array(list(DIRECTIONS.values()))
+    gravity = np.tile([0.0, 0.0, -GRAVITY], (1 + 2 * count, 1))
+    gravity[1 : 1 + count] = tilted_gravity(np.radians(cfg.probe_tilt_deg), sides)
+    batch.set_parameter("gravity_m_s2", gravity)
+    for asset in scene.assets:
+        force = np.zeros((1 + 2 * count, 3))
+        force[1 + count :, :2] = cfg.probe_push_weight * asset.mass_kg * GRAVITY * sides
+        batch.set_parameter("force_n", force, body=asset.name)
+
+
+def tilted_gravity(angle: float, sides: Float[ndarray, "sides 2"]) -> Float[ndarray, "sides 3"]:
+    """Gravity on ground that slopes down by `angle` [rad] towards each side."""
+    down = np.full((len(sides), 1), -np.cos(angle))
+    return GRAVITY * np.concatenate([np.sin(angle) * sides, down], axis=1)
+
+
+def _in_words(criterion: Criterion) -> str:
+    relation = "limit" if criterion.holds else "not within its limit of"
+    return f"{criterion.name} is {criterion.value:.3g} ({relation} {criterion.threshold:.3g})"

@@ -1,0 +1,23 @@
+import pytest
+
+from hsimul3r.errors import UnknownBackend, UnsupportedParameter
+from sim_envs import BACKENDS, backend
+from sim_envs.conformance import REQUIREMENTS, blocks_scene
+from sim_envs.contract import JUDGE
+
+
+@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda r: r.__name__)
+@pytest.mark.parametrize("name", BACKENDS)
+def test_backend_meets_the_contract(name, requirement):
+    requirement(backend(name))
+
+
+def test_unknown_backend_says_which_exist():
+    with pytest.raises(UnknownBackend, match="mujoco_cpu"):
+        backend("bullet")
+
+
+def test_unknown_parameter_raises():
+    batch = backend("mujoco_cpu").load(blocks_scene(0.1), count=1, timing=JUDGE)
+    with pytest.raises(UnsupportedParameter, match="viscosity"):
+        batch.set_parameter("viscosity", [1.0])
