@@ -1,0 +1,306 @@
+"""Cameras of all views: scene features where enough match, people where they do not, then one adjustment of both together."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from numpy import ndarray
+from scipy.ndimage import binary_dilation
+
+from hsimul3r.artifacts import CameraRig, Cameras, Capture, People, PointTracks, Provenance
+from hsimul3r.body.model import embedded_body
+from hsimul3r.errors import NoOverlap
+from hsimul3r.geometry.alignment import Similarity
+from hsimul3r.geometry.bundle import (
+    BundleProblem,
+    BundleState,
+    BundleWeights,
+    adjust,
+    bone_errors,
+    cameras_of,
+    initial_state,
+    keypoint_errors,
+)
+from hsimul3r.geometry.cameras import camera_centers, observation_errors, transform_cameras
+from hsimul3r.geometry.people_rig import anchor_to_people, calibrate_by_people, restrict
+from hsimul3r.geometry.skeletons import Sightings, bone_lengths
+from hsimul3r.geometry.tracks import Correspondences, join_matches, no_tracks, select_tracks, triangulate_tracks
+from hsimul3r.progress import Progress
+from stages.adapters import aliked_lightglue, colmap
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrateCamerasConfig:
+    """Settings of the calibration."""
+
+    use_features: bool = True
+    """False relates the cameras by the people alone."""
+    features: aliked_lightglue.FeatureConfig = field(default_factory=aliked_lightglue.FeatureConfig)
+    mapping: colmap.MappingConfig = field(default_factory=colmap.MappingConfig)
+    weights: BundleWeights = field(default_factory=BundleWeights)
+    mask_margin_px: int = 6
+    """Features this close to a person count as the person's."""
+    track_errors_px: tuple[float, ...] = (12.0, 5.0, 3.0)
+    """Scene points are triangulated anew with these bounds, with an adjustment after each."""
+    track_errors_from_people_px: tuple[float, ...] = (60.0, 25.0, 10.0, 4.0, 3.0)
+    """The same where the cameras come from people, and are some degrees off at first."""
+    track_min_angle_deg: float = 2.0
+    min_tracks: int = 20
+    """Fewer scene points do not count against the people."""
+    max_keypoint_error_px: float = 16.0
+    """Feature cameras whose people reproject worse than this (median) are compared with cameras from people alone."""
+    focal_ratios: tuple[float, ...] = (0.55, 0.8, 1.1)
+    """Starts of an unknown focal length over the long side."""
+    focal_ratio: float = 0.8
+    focal_spread: float = 0.4
+    """Prior of an unknown focal length over the long side, and its spread (log)."""
+    exif_focal_spread: float = 0.06
+    stature_m: float = 1.70
+    stature_spread: float = 0.05
+    given_stature_spread: float = 0.01
+    """Prior stature of people of whom nothing is known; spreads are relative."""
+    min_baseline_deg: float = 2.0
+    """Views closer together than this, as seen from the person, cannot be told apart."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Solution:
+    """A calibrated problem."""
+
+    problem: BundleProblem
+    state: BundleState
+    cameras: Cameras
+
+
+def run(
+    capture: Capture, images: tuple[UInt8[ndarray, "height width 3"], ...], people: People, *, cfg: CalibrateCamerasConfig,
+    out: Path, progress: Progress,
+) -> CameraRig:  # fmt: skip
+    """Rig in the frame of the first registered view, in metres by the people's statures.
+
+    Raises `NoOverlap` where fewer than two cameras can be related, or all photos were taken from one place.
+    """
+    persons, sightings = _linked_people(people)
+    problem = _pose_problem(capture, sightings, len(persons), cfg)
+    matches = _match_scene(capture, images, people, cfg, progress)
+    solution = _solve_with_features(problem, matches, capture, cfg) if matches is not None else None
+    if solution is None or _is_doubtful(solution, cfg):
+        solution = _better(solution, _solve_by_people(problem, matches, capture, cfg))
+    _require_cameras(solution, capture, matches, cfg)
+    return _rig(solution, persons, images, matches, cfg)
+
+
+def _linked_people(people: People) -> tuple[tuple[int, ...], Sightings]:
+    """Identities seen in two or more views, and their sightings with persons numbered in that order."""
+    views = {p: {s.view for s in people.views if s.person == p} for p in range(people.person_count)}
+    persons = tuple(p for p in sorted(views) if len(views[p]) >= 2)
+    rows = [s for s in people.views if s.person in persons]
+    return persons, Sightings(
+        view=np.array([s.view for s in rows], int),
+        person=np.array([persons.index(s.person) for s in rows], int),
+        uv_px=np.array([s.keypoints_px for s in rows]).reshape(-1, 21, 2),
+        confidence=np.array([s.confidence for s in rows]).reshape(-1, 21),
+        skeleton=np.array([s.skeleton_m for s in rows]).reshape(-1, 21, 3),
+    )
+
+
+def _pose_problem(capture: Capture, sightings: Sightings, persons: int, cfg: CalibrateCamerasConfig) -> BundleProblem:
+    keys = [_lens_key(capture, v) for v in range(len(capture.images))]
+    distinct = list(dict.fromkeys(keys))
+    lens = np.array([distinct.index(key) for key in keys])
+    first = np.array([keys.index(key) for key in distinct])
+    known = capture.focal_px[first]
+    spread = 0.0 if capture.is_focal_given else cfg.exif_focal_spread
+    stature = np.full(persons, cfg.stature_spread)
+    if capture.stature_m is not None:
+        stature[:1] = cfg.given_stature_spread
+    return BundleProblem(
+        lens=lens,
+        principal_px=(capture.size_px - 1) / 2,
+        focal_px=np.where(np.isfinite(known), known, cfg.focal_ratio * capture.size_px[first].max(1)),
+        focal_spread=np.where(np.isfinite(known), spread, cfg.focal_spread),
+        is_registered=np.ones(len(lens), bool),
+        sightings=sightings,
+        reference=_reference_bones(capture.stature_m or cfg.stature_m),
+        stature_spread=stature,
+        tracks=no_tracks(),
+        weights=cfg.weights,
+    )
+
+
+def _lens_key(capture: Capture, view: int) -> tuple:
+    """Views with equal keys share a lens: same size up to a quarter turn, before and after scaling, and same known focal."""
+    focal = float(capture.focal_px[view])
+    known = round(focal, 3) if np.isfinite(focal) else None
+    return (*sorted(capture.size_px[view].tolist()), *sorted(capture.original_size_px[view].tolist()), known)
+
+
+def _reference_bones(stature_m: float) -> Float[ndarray, "bones"]:
+    """Bone lengths of the mean body of this stature."""
+    body = embedded_body()
+    return bone_lengths(body.keypoints(body.betas_of_stature(stature_m), np.zeros((55, 3)), np.zeros(3)))
+
+
+def _match_scene(
+    capture: Capture, images: tuple[ndarray, ...], people: People, cfg: CalibrateCamerasConfig, progress: Progress
+) -> Correspondences | None:
+    if not cfg.use_features:
+        return None
+    masks = tuple(binary_dilation(mask, iterations=cfg.mask_margin_px) for mask in people.masks)
+    return aliked_lightglue.match_images(images, masks, cfg=cfg.features, progress=progress)
+
+
+def _solve_with_features(
+    problem: BundleProblem, matches: Correspondences, capture: Capture, cfg: CalibrateCamerasConfig
+) -> _Solution | None:
+    """Cameras by incremental mapping, in people's metres, refined together; None where features relate too little."""
+    lenses = [
+        colmap.Lens(group=_mapping_group(capture, v), focal_px=problem.focal_px[g], is_trusted=problem.focal_spread[g] < 0.2)
+        for v, g in enumerate(problem.lens)
+    ]
+    mapped = colmap.map_views(matches, capture.size_px, lenses, cfg.mapping)
+    anchored = anchor_to_people(mapped, problem) if mapped is not None else None
+    if anchored is None:
+        return None
+    cameras, skeletons = anchored
+    start = restrict(problem, cameras.is_registered)
+    uv = join_matches(colmap.verify_matches(matches, capture.size_px, cfg.mapping))
+    solution = _Solution(problem=start, state=initial_state(start, cameras, skeletons), cameras=cameras)
+    solution = _refine(solution, uv, cfg.track_errors_px, cfg)
+    return solution if len(solution.state.points) >= cfg.min_tracks else None
+
+
+def _mapping_group(capture: Capture, view: int) -> int:
+    """COLMAP shares a camera between views of equal size only."""
+    keys = [(*capture.size_px[v].tolist(), _lens_key(capture, v)) for v in range(len(capture.images))]
+    return list(dict.fromkeys(keys)).index(keys[view])
+
+
+def _solve_by_people(
+    problem: BundleProblem, matches: Correspondences | None, capture: Capture, cfg: CalibrateCamerasConfig
+) -> _Solution | None:
+    """Cameras from people; where enough matches agree with them, refined by these."""
+    if not len(problem.sightings.view):
+        return None
+    state, cameras, _ = calibrate_by_people(problem, capture.size_px, cfg.focal_ratios)
+    alone = _Solution(problem=restrict(problem, cameras.is_registered), state=state, cameras=cameras)
+    if matches is None:
+        return alone
+    uv = join_matches(colmap.verify_matches(matches, capture.size_px, cfg.mapping))
+    refined = _refine(alone, uv, cfg.track_errors_from_people_px, cfg)
+    agrees = len(refined.state.points) >= max(cfg.min_tracks, 0.3 * len(uv))
+    return refined if agrees and not _is_doubtful(refined, cfg) else alone
+
+
+def _refine(
+    solution: _Solution, uv_px: Float[ndarray, "tracks views 2"], bounds_px: tuple[float, ...], cfg: CalibrateCamerasConfig
+) -> _Solution:
+    """Triangulate and adjust in turns, with ever closer bounds."""
+    problem, state, cameras = solution.problem, solution.state, solution.cameras
+    for bound in bounds_px:
+        tracks = triangulate_tracks(cameras, uv_px, max_error_px=bound, min_angle_deg=cfg.track_min_angle_deg)
+        problem = dataclasses.replace(problem, tracks=tracks)
+        state, _ = adjust(problem, dataclasses.replace(state, points=tracks.points), max_iterations=100)
+        cameras = cameras_of(problem, state, cameras.size_px)
+    found = dataclasses.replace(problem.tracks, points=state.points)
+    kept = select_tracks(found, observation_errors(cameras, found) < bounds_px[-1])
+    problem = dataclasses.replace(problem, tracks=kept)
+    state, _ = adjust(problem, dataclasses.replace(state, points=kept.points), max_iterations=100)
+    return _Solution(problem=problem, state=state, cameras=cameras_of(problem, state, cameras.size_px))
+
+
+def _keypoint_error(solution: _Solution) -> float:
+    return float(np.nanmedian(keypoint_errors(solution.problem, solution.state)))
+
+
+def _is_doubtful(solution: _Solution, cfg: CalibrateCamerasConfig) -> bool:
+    return not _keypoint_error(solution) < cfg.max_keypoint_error_px
+
+
+def _better(a: _Solution | None, b: _Solution | None) -> _Solution | None:
+    """The solution with more registered views, of equal ones that with the smaller keypoint error."""
+    found = [s for s in (a, b) if s is not None]
+    return min(found, key=lambda s: (-int(s.cameras.is_registered.sum()), _keypoint_error(s))) if found else None
+
+
+def _require_cameras(
+    solution: _Solution | None, capture: Capture, matches: Correspondences | None, cfg: CalibrateCamerasConfig
+) -> None:
+    views = len(capture.images)
+    counts = (
+        "" if matches is None else f"{max((len(p.index) for p in matches.pairs), default=0)} scene features match at best, "
+    )
+    if solution is None or solution.cameras.is_registered.sum() < 2:
+        raise NoOverlap(f"in {views} photos {counts}and no person was recognised in two of them.")
+    parallax = np.degrees(_widest_parallax(solution))
+    if parallax < cfg.min_baseline_deg:
+        raise NoOverlap(f"all {views} photos were taken from nearly the same place ({parallax:.1f} degrees apart).")
+
+
+def _widest_parallax(solution: _Solution) -> float:
+    """Largest angle [rad] between two registered views as seen from the middle of the people."""
+    centres = camera_centers(solution.cameras)[solution.cameras.is_registered]
+    d = solution.state.skeletons.mean((0, 1)) - centres
+    d = d / np.linalg.norm(d, axis=1, keepdims=True)
+    return float(np.arccos(np.clip((d @ d.T).min(), -1, 1)))
+
+
+def _rig(
+    solution: _Solution, persons: tuple[int, ...], images: tuple[ndarray, ...], matches: Correspondences | None,
+    cfg: CalibrateCamerasConfig,
+) -> CameraRig:  # fmt: skip
+    first = solution.cameras.T_cam_world[np.argmax(solution.cameras.is_registered)]
+    to_first = Similarity(scale=1.0, R=first[:3, :3], t=first[:3, 3])
+    tracks = dataclasses.replace(solution.problem.tracks, points=to_first.apply(solution.state.points))
+    by_features = len(tracks.points) > 0
+    return CameraRig(
+        provenance=Provenance(
+            adapter="aliked+lightglue+colmap+people" if by_features else "people",
+            scale_source="stature",
+            frame="first registered camera",
+            seed=cfg.mapping.seed,
+            licences=(*aliked_lightglue.LICENCES, *colmap.LICENCES) if by_features else (),
+        ),
+        cameras=transform_cameras(solution.cameras, to_first),
+        tracks=_coloured(tracks, images),
+        persons=persons,
+        skeletons=to_first.apply(solution.state.skeletons),
+        report=_report(solution, cfg)
+        | {"feature_matches": float(sum(len(p.index) for p in matches.pairs)) if matches else 0.0},
+    )
+
+
+def _coloured(tracks: PointTracks, images: tuple[ndarray, ...]) -> PointTracks:
+    """Colour of each point in the first view that sees it."""
+    colors = np.zeros((len(tracks.points), 3), np.uint8)
+    for i in range(len(tracks.view))[::-1]:
+        x, y = np.round(tracks.uv_px[i]).astype(int)
+        image = images[tracks.view[i]]
+        colors[tracks.point[i]] = image[np.clip(y, 0, image.shape[0] - 1), np.clip(x, 0, image.shape[1] - 1)]
+    return dataclasses.replace(tracks, colors=colors)
+
+
+def _report(solution: _Solution, cfg: CalibrateCamerasConfig) -> dict[str, float]:
+    """Each term of the adjustment in px or cm."""
+    problem, state, cameras = solution.problem, solution.state, solution.cameras
+    report = {
+        "views": float(len(problem.lens)),
+        "registered_views": float(cameras.is_registered.sum()),
+        "parallax_deg": float(np.degrees(_widest_parallax(solution))),
+        "scene_points": float(len(state.points)),
+    }
+    errors = {"keypoints": keypoint_errors(problem, state)}
+    if len(state.points):
+        errors["tracks"] = observation_errors(cameras, dataclasses.replace(problem.tracks, points=state.points))
+    for name, error in errors.items():
+        seen = error[np.isfinite(error)]
+        report |= {f"{name}_px_mean": float(seen.mean()), f"{name}_px_median": float(np.median(seen))}
+        report[f"{name}_px_p90"] = float(np.percentile(seen, 90))
+    report["bones_cm_mean"] = 100 * float(bone_errors(problem, state).mean())
+    for i, log_size in enumerate(state.log_size):
+        report[f"size_of_person_{i}"] = float(np.exp(log_size))
+    for g in range(len(problem.focal_px)):
+        report |= {f"focal_px_of_lens_{g}": float(np.exp(state.log_focal[g])), f"k1_of_lens_{g}": float(state.k1[g])}
+    return report
