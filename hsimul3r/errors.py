@@ -126,3 +126,8 @@ class RenderingUnavailable(Hsimul3rError):
 class NotASingleMoment(Hsimul3rError):
     def __init__(self, what: str):
         super().__init__(f"{what} Only photos of one moment can be aligned with objects so far; give one frame.")
+
+
+class PortTaken(Hsimul3rError):
+    def __init__(self, host: str, port: int, what: str):
+        super().__init__(f"The viewer cannot listen on {host}:{port} ({what}). Give another --port, for example {port + 1}.")

@@ -8,12 +8,16 @@ from typing import TypeVar
 from hsimul3r.artifacts import (
     AlignedScene,
     Artifact,
+    BodySequence,
     CameraRig,
+    Cameras,
     Capture,
     HumanMotion,
+    ObjectAsset,
     ObjectSet,
     ObjectViews,
     People,
+    PointTracks,
     Rollout,
     SceneGeometry,
     SimScene,
@@ -36,6 +40,13 @@ FOLDERS: dict[str, type[Artifact]] = {
 }
 CONTROLLERS = {"pd": "PD control", "static": "sampling control"}
 """Controllers in the order they are shown, with their names for people."""
+FEEDBACK_TYPES = {
+    1: "The object does not stand under gravity",
+    2: "The object does not stay put under the person",
+    3: "Stable, but without real contact",
+    4: "Stable interaction",
+}
+"""Fig. 3 in words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +60,16 @@ class Simulation:
     @property
     def title(self) -> str:
         return CONTROLLERS.get(self.controller, self.controller)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconstruction:
+    """The best that a run knows of the scene: the aligned one, else the fitted bodies, else the cameras alone."""
+
+    cameras: Cameras | None
+    tracks: PointTracks | None
+    bodies: tuple[BodySequence, ...]
+    assets: tuple[ObjectAsset, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +120,18 @@ class RunRecord:
         return (
             self.capture, self.people, self.rig, self.scene, self.motion, self.views, self.objects, self.aligned, self.sim,
         )  # fmt: skip
+
+    @property
+    def reconstruction(self) -> Reconstruction:
+        """The latest stage that places cameras, people and objects in one world."""
+        if (aligned := self.aligned) is not None:
+            return Reconstruction(cameras=aligned.cameras, tracks=aligned.tracks, bodies=aligned.bodies, assets=aligned.assets)
+        assets = self.objects.assets if self.objects else ()
+        if (motion := self.motion) is not None:
+            return Reconstruction(cameras=motion.cameras, tracks=motion.tracks, bodies=motion.bodies, assets=assets)
+        if self.scene is not None:
+            return Reconstruction(cameras=self.scene.cameras, tracks=self.scene.tracks, bodies=(), assets=())
+        return Reconstruction(cameras=None, tracks=None, bodies=(), assets=())
 
     @property
     def best(self) -> Simulation | None:

@@ -6,23 +6,17 @@ from pathlib import Path
 import jinja2
 
 from hsimul3r import __version__
-from hsimul3r.artifacts import BodySequence, Cameras, ObjectAsset, PointTracks, StabilityVerdict
+from hsimul3r.artifacts import StabilityVerdict
 from hsimul3r.geometry.overlay import OBJECT_COLORS, PERSON_COLORS, object_color
 from hsimul3r.report.pictures import photo_pairs, stage_pictures, video_stills, video_uri
 from hsimul3r.report.plots import ForcePlot, TopView, force_plot, hex_color, top_view
 from hsimul3r.report.quantities import number, quantity
 from hsimul3r.report.sections import comparisons, sections
-from hsimul3r.run_record import RunRecord, Simulation, read_run
+from hsimul3r.run_record import FEEDBACK_TYPES, RunRecord, Simulation, read_run
 from hsimul3r.surfaces import body_surfaces, object_surfaces
 
 REPORT_NAME = "report.html"
 VIDEO_NAME = "simulation.mp4"
-FEEDBACK_TYPES = {
-    1: "The object does not stand under gravity",
-    2: "The object does not stay put under the person",
-    3: "Stable, but without real contact",
-    4: "Stable interaction",
-}
 SCALE_SOURCES = {
     "stature": "the person's stature",
     "calibrated": "known camera poses",
@@ -30,16 +24,6 @@ SCALE_SOURCES = {
     "unknown": "unknown: no simulation can be built",
 }
 TESTS = {"gravity": "stands under gravity", "settled": "comes to rest", "contact": "holds its contacts"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reconstruction:
-    """The best that a run knows of the scene: the aligned one, else the fitted bodies, else the cameras alone."""
-
-    cameras: Cameras | None
-    tracks: PointTracks | None
-    bodies: tuple[BodySequence, ...]
-    assets: tuple[ObjectAsset, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,22 +61,8 @@ def write_page(record: RunRecord, path: Path) -> Path:
     return partial.replace(path)
 
 
-def reconstruction(record: RunRecord) -> Reconstruction:
-    """The latest stage that places cameras, people and objects in one world."""
-    if record.aligned is not None:
-        aligned = record.aligned
-        return Reconstruction(cameras=aligned.cameras, tracks=aligned.tracks, bodies=aligned.bodies, assets=aligned.assets)
-    assets = record.objects.assets if record.objects else ()
-    if record.motion is not None:
-        motion = record.motion
-        return Reconstruction(cameras=motion.cameras, tracks=motion.tracks, bodies=motion.bodies, assets=assets)
-    if record.scene is not None:
-        return Reconstruction(cameras=record.scene.cameras, tracks=record.scene.tracks, bodies=(), assets=())
-    return Reconstruction(cameras=None, tracks=None, bodies=(), assets=())
-
-
 def _scene_drawings(record: RunRecord) -> dict[str, object]:
-    world = reconstruction(record)
+    world = record.reconstruction
     people = body_surfaces(world.bodies)
     seen_from_above: TopView | None = None
     if world.cameras is not None and world.tracks is not None:
