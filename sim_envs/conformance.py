@@ -1,4 +1,4 @@
-"""What every physics backend must get right, in closed form; `check(backend)` raises `AssertionError` with the first that fails."""
+"""What every physics backend must get right, in closed form; `check(backend)` raises `AssertionError` with what fails."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,6 +9,7 @@ from hsimul3r.artifacts import ObjectAsset, Provenance, SimScene
 from hsimul3r.benchmark.interactions import furniture, sit_on_chair
 from hsimul3r.body.model import EMBEDDED
 from hsimul3r.conventions import BODY_JOINTS, GRAVITY
+from hsimul3r.geometry.rotations import axis_angle_from_quaternion
 from hsimul3r.tracking.layout import FREE_COMPONENTS, HumanLayout, human_name, object_place
 from sim_envs.contract import JUDGE, PLAN, SimBackend
 from sim_envs.scene_builder import SceneParts, describe
@@ -85,6 +86,7 @@ def names_are_the_scene_s(backend: SimBackend) -> None:
     position, quat = batch.body_poses(layout.body_names())
     root, pose = layout.read_pose(scene.qpos)
     np.testing.assert_allclose(position[0, 0], root, atol=1e-12)
+    np.testing.assert_allclose(axis_angle_from_quaternion(quat[0, 0]), pose[0], atol=1e-12)
     assert quat.shape == (2, len(BODY_JOINTS), 4)
     assert f"{human_name(0)}/buttocks/chair" in batch.contact_names
     assert {f"chair:{component}" for component in FREE_COMPONENTS} <= set(batch.qpos_names)
@@ -156,7 +158,7 @@ def hovering_sitter() -> SimScene:
     body, chair = aligned.bodies[0], aligned.assets[0]
     lift, seat_part = 0.3, 4
     seat = float(chair.parts[seat_part].vertices[:, 2].max()) + lift
-    lifted = replace(body, transl=body.transl + [0.0, 0.0, lift])
+    lifted = replace(body, transl=body.transl + np.array([0.0, 0.0, lift]))
     x, y = chair.T_world_object[:2, 3]
     box = furniture("box", (((0.0, 0.05, seat / 2), (0.4, 0.28, seat / 2)),), mass_kg=200.0, position=(x, y, 0.0))
     return scene_of(SceneParts(body_model=aligned.body_model, bodies=(lifted,), humans=(human_name(0),), assets=(box,)))

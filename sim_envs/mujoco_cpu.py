@@ -137,8 +137,8 @@ class MujocoBatch:
             raise UnsupportedParameter(MujocoCpu.name, name, MujocoCpu.capabilities.parameters)
 
     def _damping_ratio(self, recovery_s: Float[ndarray, "sims"]) -> Float[ndarray, "sims"]:
-        """MuJoCo's contact has stiffness 1 / (t z)^2 and damping 2 / t for time constant t and damping ratio z: an overdamped one
-        gives way at 2 t z^2, without yielding to weight as one with a longer t does."""
+        """MuJoCo's contact has stiffness 1 / (t z)^2 and damping 2 / t for time constant t and damping ratio z: overdamped it
+        gives way at 2 t z^2, without yielding to weight as a contact with a longer t does."""
         hardest = 2.0 * float(self._model.geom_solref[0, 0])
         return np.sqrt(np.maximum(recovery_s, hardest) / hardest)
 
