@@ -1,6 +1,6 @@
 """Objects as solids: shapes that explain the silhouettes, the floor and what the people rest on."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +8,12 @@ import trimesh
 from jaxtyping import Float
 from numpy import ndarray
 
-from hsimul3r.artifacts import BodySequence, Cameras, HumanMotion, ObjectAsset, ObjectSet, ObjectView, ObjectViews, Provenance
-from hsimul3r.body.model import embedded_body
+from hsimul3r.artifacts import Cameras, HumanMotion, ObjectAsset, ObjectSet, ObjectView, ObjectViews, Provenance
 from hsimul3r.errors import NoObject
 from hsimul3r.generator.families import family
 from hsimul3r.generator.fit import FitConfig, ParametricGenerator
-from hsimul3r.generator.objective import box_centre
 from hsimul3r.generator.protocol import Candidate, Generator, Observation
-from hsimul3r.generator.supports import PersonSupports, Posture, person_supports
+from hsimul3r.generator.supports import PersonSupports, person_supports, posture, with_people
 from hsimul3r.geometry.cameras import depth, project
 from hsimul3r.geometry.masks import iou
 from hsimul3r.geometry.mesh import solid, union
@@ -56,40 +54,13 @@ def run(views: ObjectViews, motion: HumanMotion, *, cfg: GenerateObjectsConfig, 
     return ObjectSet(provenance=provenance, assets=assets)
 
 
-def posture(body: BodySequence) -> Posture:
-    """The body in its first frame."""
-    model = embedded_body()
-    placed = body.betas, body.pose[0], body.transl[0]
-    return Posture(
-        person=body.person, vertices=model.vertices(*placed), joints=model.joints(*placed), parts=model.parts
-    )  # fmt: skip
-
-
 def _generate(
     view: ObjectView, motion: HumanMotion, people: tuple[PersonSupports, ...], generator: Generator, cfg: GenerateObjectsConfig
 ) -> ObjectAsset:
-    observation = Observation(
-        cameras=motion.cameras,
-        labels=view.labels,
-        boxes_px=view.boxes_px,
-        category=view.category,
-        supports=tuple(support for person in people for support in person.supports),
-    )
-    observation = replace(observation, facing=_facing(observation, people, cfg.sitter_reach_m))
+    observation = Observation(cameras=motion.cameras, labels=view.labels, boxes_px=view.boxes_px, category=view.category)
+    observation = with_people(observation, people, cfg.sitter_reach_m)
     candidates = generator.generate(observation, count=cfg.candidates, seed=cfg.seed)
     return _asset(view, candidates, motion)
-
-
-def _facing(observation: Observation, people: tuple[PersonSupports, ...], reach_m: float) -> float | None:
-    """Yaw of the chair as its sitter has it: the nearest of those who sit within reach."""
-    place = box_centre(observation)
-    best = None, reach_m
-    for person in people:
-        for support in person.supports:
-            distance = float(np.linalg.norm(support.point[:2] - place))
-            if support.kind == "seat" and distance < best[1]:
-                best = person.facing, distance
-    return best[0]
 
 
 def _asset(view: ObjectView, candidates: tuple[Candidate, ...], motion: HumanMotion) -> ObjectAsset:

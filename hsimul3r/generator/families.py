@@ -127,7 +127,7 @@ def _upholstered_seats() -> tuple[Family, ...]:
         arm_width=(0.05, 0.30), arm_height=(0.45, 0.75), back_thickness=(0.1, 0.4), leg_height=(0.0, 0.18),
     )  # fmt: skip
     return (
-        Family(name="club", categories=("armchair", "chair"), parameters=club, **shared),
+        Family(name="club", categories=("armchair", "chair", "sofa"), parameters=club, **shared),
         Family(name="sofa", categories=("sofa",), parameters=sofa, **shared),
     )
 

@@ -129,7 +129,7 @@ class _Search:
         start: Float[ndarray, "size"] | None = None,
     ):  # fmt: skip
         self.objective, self.extra = objective, extra
-        options = {"popsize": population, "seed": seed + 1, "verbose": -9, "tolfun": 1e-5, "tolfunhist": 1e-6, "tolx": 1e-3}
+        options = {"popsize": population, "seed": seed + 1, "verbose": -9, "tolfun": 1e-4, "tolfunhist": 1e-5, "tolx": 1e-3}
         self._z = np.zeros(objective.size) if start is None else start
         self.energy = float(objective(self._z[None])[0]) + extra
         self._cma = cma.CMAEvolutionStrategy(self._z, sigma, options)
@@ -215,13 +215,9 @@ class _DistanceProblem:
 
     def _shift_columns(self, images: Float[ndarray, "views size size"]) -> list[Float[ndarray, "active"]]:
         down, right = np.gradient(images, axis=(1, 2))
-        columns = []
-        for v, unit in enumerate(self.objective.crops.shift_unit_px):
-            for slope in (right, down):
-                column = np.zeros_like(images)
-                column[v] = -unit * slope[v]
-                columns.append(column[self.is_active])
-        return columns
+        slopes = np.stack([np.asarray(right), np.asarray(down)])
+        columns = [-np.einsum("va,avhw->vhw", change, slopes) for change in self.objective.shift_derivatives()]
+        return [column[self.is_active] for column in columns]
 
     def _residual(self, images: Float[ndarray, "views size size"]) -> Float[ndarray, "active"]:
         return (images - self.target)[self.is_active]

@@ -15,6 +15,8 @@ OBJECT, UNKNOWN = 1, 2
 XY_UNIT_M, YAW_UNIT, SHIFT_UNIT_RAD = 0.15, 0.35, 0.0114
 """One unit of the search variable: place, yaw, and a view's shift as an angle seen from the camera."""
 MIN_OBJECT_PX = 20
+MIDDLE_HEIGHT_M = 0.4
+"""Half the height of most furniture."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +43,10 @@ class Crops:
     """All unknown where a view is not used."""
     shift_unit_px: Float[ndarray, "views"]
     counts: LabelCounts
+
+    @property
+    def is_used(self) -> Bool[ndarray, "views"]:
+        return (self.labels != UNKNOWN).any(axis=(1, 2))
 
 
 def object_box(labels: UInt8[ndarray, "height width"], box_px: Float[ndarray, "4"]) -> Float[ndarray, "4"]:
@@ -92,9 +98,8 @@ def box_centre(observation: Observation) -> Float[ndarray, "2"]:
         across = np.eye(3) - np.outer(direction, direction)
         normal += across
         right += across @ origin
-    middle_height = 0.4
     normal[2, 2] += 0.1
-    right[2] += 0.1 * middle_height
+    right[2] += 0.1 * MIDDLE_HEIGHT_M
     return np.linalg.solve(normal, right)[:2]
 
 
@@ -102,7 +107,7 @@ class Objective:
     """Energy of a population of search variables z (n, 3 + parameters [+ 2 views]).
 
     z = (x, y) in units of 15 cm from the start, yaw in units of .35 from the start, the shape in sigmas of its prior, and,
-    where `has_shifts`, one 2D shift per view. E = mean(1 - IoU) + prior + support + facing.
+    where `has_shifts`, one 2D shift per view. E = mean(1 - IoU) + prior - support - facing.
     """
 
     def __init__(
@@ -113,6 +118,7 @@ class Objective:
         self.has_shifts, self.observation = has_shifts, observation
         self.shape_size = 3 + len(family.parameters)
         self.size = self.shape_size + (2 * len(crops.labels) if has_shifts else 0)
+        self._free_shifts = _without_translation(crops.cameras, crops.is_used, start) if has_shifts else np.zeros((0, 0))
         self._low = np.array([parameter.low for parameter in family.parameters])
         self._range = np.array([parameter.high for parameter in family.parameters]) - self._low
 
@@ -128,7 +134,12 @@ class Objective:
         """Shift of each view [px of its crop]."""
         if not self.has_shifts:
             return np.zeros((len(z), len(self.crops.labels), 2))
-        return z[:, self.shape_size :].reshape(len(z), -1, 2) * self.crops.shift_unit_px[:, None]
+        free = z[:, self.shape_size :] @ self._free_shifts
+        return free.reshape(len(z), -1, 2) * self.crops.shift_unit_px[:, None]
+
+    def shift_derivatives(self) -> Float[ndarray, "shifts views 2"]:
+        """Change of every view's shift [px of its crop] by each shift variable."""
+        return self._free_shifts.reshape(len(self._free_shifts), -1, 2) * self.crops.shift_unit_px[:, None]
 
     def masks(self, z: Float[ndarray, "size"]) -> Bool[ndarray, "views size size"]:
         """Silhouettes of one object in the crops."""
@@ -152,17 +163,17 @@ class Objective:
         return penalty + self.weights.shift_prior * (z[:, self.shape_size :] ** 2).sum(1)
 
     def _support(self, values: Float[ndarray, "n parameters"], poses: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:
-        """Every body part that needs something below it: its distance from the seat or top, cut where it is far."""
+        """Reward for every body part that finds the seat or top below it, none where that is far."""
         names = [parameter.name for parameter in self.family.parameters]
         height = values[:, names.index(self.family.support)]
         half = 0.5 * np.stack([values[:, names.index("width")], values[:, names.index("depth")]], axis=1)
         total = np.zeros(len(values))
         for support in self.observation.supports:
             if _can_carry(self.family, support):
-                total += self._support_cost(support, height, half, poses)
+                total -= self._support_reward(support, height, half, poses)
         return total
 
-    def _support_cost(
+    def _support_reward(
         self, support: Support, height: Float[ndarray, "n"], half: Float[ndarray, "n 2"], poses: Float[ndarray, "n 3"]
     ) -> Float[ndarray, "n"]:
         w = self.weights
@@ -171,17 +182,29 @@ class Objective:
         local = np.stack([cos * dx + sin * dy, cos * dy - sin * dx], axis=1)
         reach = np.maximum(np.abs(local) - half, 0.0).sum(1) / w.support_reach_m
         squared = reach**2 + ((height - support.point[2]) / w.support_height_m) ** 2
-        return w.support * np.minimum(squared / w.support_cut**2, 1.0)
+        return w.support * np.maximum(1.0 - squared / w.support_cut**2, 0.0)
 
     def _facing(self, poses: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:
         if self.observation.facing is None or not self.family.is_seat:
             return np.zeros(len(poses))
-        return self.weights.facing * 0.5 * (1.0 - np.cos(poses[:, 2] - self.observation.facing))
+        return -self.weights.facing * 0.5 * (1.0 + np.cos(poses[:, 2] - self.observation.facing))
 
 
 def _can_carry(family: Family, support: Support) -> bool:
     """Hands rest on tops; a chair's seat is for sitting and stepping on."""
     return not (family.is_seat and support.kind == "hand")
+
+
+def _without_translation(
+    cameras: Float[ndarray, "views 16"], is_used: Bool[ndarray, "views"], start: Float[ndarray, "3"]
+) -> Float[ndarray, "shifts shifts"]:
+    """Projection of the views' shifts that takes away what moving the object over the floor would do as well."""
+    rotation, offset = cameras[:, :12].reshape(-1, 3, 4)[:, :, :3], cameras[:, :12].reshape(-1, 3, 4)[:, :, 3]
+    point = rotation @ np.array([start[0], start[1], MIDDLE_HEIGHT_M]) + offset
+    ray = point[:, :2] / point[:, 2:]
+    by_place = (rotation[:, :2, :2] - ray[:, :, None] * rotation[:, 2:, :2]) / point[:, 2, None, None]
+    columns = (by_place * is_used[:, None, None]).reshape(-1, 2)
+    return np.eye(len(columns)) - columns @ np.linalg.pinv(columns)
 
 
 def _resample(image: UInt8[ndarray, "height width"], corner: ndarray, step: float, size: int) -> UInt8[ndarray, "size size"]:

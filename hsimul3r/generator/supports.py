@@ -1,14 +1,17 @@
 """What people's bodies say about the furniture below them: seats below pelves, tops below hands, steps below feet."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from hsimul3r.artifacts import BodySequence
+from hsimul3r.body.model import embedded_body
 from hsimul3r.conventions import SMPLX_JOINTS
-from hsimul3r.generator.protocol import Support
+from hsimul3r.generator.objective import box_centre
+from hsimul3r.generator.protocol import Observation, Support
 
 SEAT_HEIGHTS_M = (0.2, 0.95)
 HAND_HEIGHTS_M = (0.25, 1.15)
@@ -26,6 +29,13 @@ class Posture:
     vertices: Float[ndarray, "vertices 3"]
     joints: Float[ndarray, "55 3"]
     parts: Mapping[str, Int[ndarray, "part"]]
+
+
+def posture(body: BodySequence, frame: int = 0) -> Posture:
+    """The body in one frame."""
+    model = embedded_body()
+    placed = body.betas, body.pose[frame], body.transl[frame]
+    return Posture(person=body.person, vertices=model.vertices(*placed), joints=model.joints(*placed), parts=model.parts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +57,19 @@ def person_supports(posture: Posture) -> PersonSupports:
         *_parts(posture, "hand", *HAND_HEIGHTS_M),
     ]
     return PersonSupports(person=posture.person, supports=tuple(found), facing=_facing(posture) if seat is not None else None)
+
+
+def with_people(observation: Observation, people: Sequence[PersonSupports], reach_m: float) -> Observation:
+    """The observation with everybody's supports; the nearest sitter within `reach_m` says where the front is."""
+    place = box_centre(observation)
+    facing, nearest = None, reach_m
+    for person in people:
+        for support in person.supports:
+            distance = float(np.linalg.norm(support.point[:2] - place))
+            if support.kind == "seat" and distance < nearest:
+                facing, nearest = person.facing, distance
+    supports = tuple(support for person in people for support in person.supports)
+    return replace(observation, supports=supports, facing=facing)
 
 
 def _seat(posture: Posture) -> Support | None:

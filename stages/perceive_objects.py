@@ -1,0 +1,283 @@
+"""Objects in the photos: boxes from the detector or from capture.yaml, the same object found across views by geometry, masks
+by colour, and a shape fitted to all views as the prior of a second, better segmentation.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+from numpy import ndarray
+from PIL import Image
+
+from hsimul3r.artifacts import Capture, HumanMotion, ObjectHint, ObjectView, ObjectViews, People, Provenance
+from hsimul3r.errors import BadCapture, NoObject
+from hsimul3r.generator.fit import FitConfig, ParametricGenerator
+from hsimul3r.generator.objective import is_usable
+from hsimul3r.generator.protocol import Candidate, Observation
+from hsimul3r.generator.supports import PersonSupports, Posture, person_supports, posture, with_people
+from hsimul3r.geometry.cameras import depth, project, transform_points
+from hsimul3r.geometry.masks import iou
+from hsimul3r.geometry.mesh import union
+from hsimul3r.geometry.overlay import draw_boxes, draw_label_mask, object_color
+from hsimul3r.geometry.silhouette import rasterize_depth
+from hsimul3r.perception.object_boxes import Located, Sighting, cut_box, predicted_box, region_of, without_doubles
+from hsimul3r.perception.object_masks import OBJECT, PERSON_MARGIN_PX, UNKNOWN, segment, widen
+from hsimul3r.perception.object_search import SearchConfig, search
+from hsimul3r.progress import Progress
+from stages.adapters.nanodet import detect_objects
+
+CATEGORY_OF_NAME = {
+    "chair": "chair",
+    "couch": "sofa",
+    "bench": "bench",
+    "dining table": "table",
+    "bed": "sofa",
+    "suitcase": "box",
+}
+"""conventions.OBJECT_CATEGORIES by the detector's names."""
+
+Images = Sequence[UInt8[ndarray, "height width 3"]]
+Masks = tuple[Bool[ndarray, "height width"], ...]
+
+
+def quick_fit() -> FitConfig:
+    """Settings for a shape that is good enough to guide a segmentation."""
+    return FitConfig(first_generations=10, coarse_generations=30, survivors=0.15, kept_families=1, fine_generations=30)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerceiveObjectsConfig:
+    """Settings of `run`."""
+
+    seed: int = 0
+    min_score: float = 0.3
+    search: SearchConfig = field(default_factory=SearchConfig)
+    rounds: int = 2
+    """How often the masks are made anew with the fitted shape as prior."""
+    min_agreement: float = 0.35
+    """A view whose mask overlaps the fitted shape less (IoU) is not trusted."""
+    min_views: int = 2
+    sitter_reach_m: float = 0.9
+    fit: FitConfig = field(default_factory=quick_fit)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """An object to be segmented. nan boxes: out of sight."""
+
+    name: str
+    category: str
+    score: float
+    boxes_px: Float[ndarray, "views 4"]
+    masks: tuple[Bool[ndarray, "height width"] | None, ...]
+    """Masks given by the user."""
+
+
+def run(
+    capture: Capture, images: Images, people: People, motion: HumanMotion, *, cfg: PerceiveObjectsConfig, out: Path,
+    progress: Progress,
+) -> ObjectViews:  # fmt: skip
+    """Label images of every object near a person; draws them as `object_<view>.png` into `out`.
+
+    Raises `NoObject` where nothing is found and `BadCapture` for a given box outside the picture.
+    """
+    postures = tuple(posture(body) for body in motion.bodies)
+    supports = tuple(person_supports(one) for one in postures)
+    persons = tuple(a | b for a, b in zip(people.masks, motion.person_masks))
+    targets = named_targets(capture, motion) if capture.objects else found_targets(images, motion, postures, supports, cfg)
+    if not targets:
+        raise NoObject("No furniture was found near a person.")
+    views = tuple(
+        perceive_object(target, images, persons, motion, supports, cfg)
+        for target in progress.track(targets, "segmenting objects")
+    )
+    _draw(images, views, out)
+    provenance = Provenance(
+        adapter="capture.yaml" if capture.objects else "nanodet", seed=cfg.seed, frame="image",
+        scale_source=motion.provenance.scale_source, licences=("NanoDet: Apache-2.0",),
+    )  # fmt: skip
+    return ObjectViews(provenance=provenance, objects=views)
+
+
+def named_targets(capture: Capture, motion: HumanMotion) -> tuple[Target, ...]:
+    """The objects of capture.yaml, with boxes predicted for the views that it leaves out."""
+    return tuple(_named(hint, capture, motion) for hint in capture.objects)
+
+
+def found_targets(
+    images: Images,
+    motion: HumanMotion,
+    postures: Sequence[Posture],
+    supports: Sequence[PersonSupports],
+    cfg: PerceiveObjectsConfig,
+) -> tuple[Target, ...]:
+    """Objects that the detector finds, or that people's bodies demand."""
+    sightings = [
+        s for v, image in enumerate(images) if motion.cameras.is_registered[v] for s in _detect(image, v, cfg.min_score)
+    ]
+    skins = [one.vertices for one in postures]
+    found = search(without_doubles(sightings), motion.cameras, supports, skins, cfg.search)
+    names = _unique_names([one.category or "object" for one in found])
+    return tuple(
+        Target(
+            name=name, category=one.category, score=one.score, boxes_px=_boxes(one, motion),
+            masks=(None,) * len(images),
+        )
+        for name, one in zip(names, found)
+    )  # fmt: skip
+
+
+def perceive_object(
+    target: Target,
+    images: Images,
+    persons: Masks,
+    motion: HumanMotion,
+    supports: Sequence[PersonSupports],
+    cfg: PerceiveObjectsConfig,
+) -> ObjectView:
+    """Segment by colour, then alternate: fit a shape to all masks, segment again with the shape as prior."""
+    labels = _segment_all(target, images, persons, None)
+    shapes: Masks = ()
+    for _ in range(cfg.rounds):
+        shapes = _silhouettes(_fit(target, labels, motion, supports, cfg), images, motion)
+        labels = _segment_all(target, images, persons, shapes)
+    labels = _without_outliers(target, labels, shapes, cfg)
+    return ObjectView(
+        name=target.name, category=target.category, score=target.score, boxes_px=target.boxes_px, labels=labels
+    )  # fmt: skip
+
+
+def _named(hint: ObjectHint, capture: Capture, motion: HumanMotion) -> Target:
+    boxes = np.asarray(hint.boxes_px, float).copy()
+    for v, mask in enumerate(hint.masks):
+        if mask is not None and mask.any():
+            rows, columns = np.nonzero(mask)
+            boxes[v] = columns.min(), rows.min(), columns.max(), rows.max()
+    sightings = []
+    for v in np.flatnonzero(np.isfinite(boxes).all(axis=1)):
+        cut = cut_box(boxes[v], capture.size_px[v])
+        if cut is None:
+            what = f"box {boxes[v].round().tolist()} of object '{hint.name}' lies outside picture {capture.images[v]}"
+            raise BadCapture(capture.folder, what, "Correct it in capture.yaml.")
+        boxes[v] = cut
+        if motion.cameras.is_registered[v]:
+            sightings.append(Sighting(view=int(v), box_px=cut, category=hint.category, score=1.0))
+    if not sightings:
+        raise NoObject(f"Object '{hint.name}' has no box in a photo whose camera was found.")
+    region = region_of(sightings, motion.cameras) if len(sightings) > 1 else None
+    if region is not None:
+        located = Located(region=region, sightings=tuple(sightings))
+        boxes = np.where(np.isfinite(boxes), boxes, _boxes(located, motion))
+    return Target(name=_safe(hint.name), category=hint.category, score=1.0, boxes_px=boxes, masks=hint.masks)
+
+
+def _detect(image: UInt8[ndarray, "height width 3"], view: int, min_score: float) -> list[Sighting]:
+    return [
+        Sighting(view=view, box_px=found.box_px, category=CATEGORY_OF_NAME[found.name], score=found.score)
+        for found in detect_objects(image, threshold=min_score)
+        if found.name in CATEGORY_OF_NAME
+    ]
+
+
+def _boxes(located: Located, motion: HumanMotion) -> Float[ndarray, "views 4"]:
+    """The sightings' boxes, and predicted ones for the other views that have a camera."""
+    cameras = motion.cameras
+    boxes = np.full((len(cameras.focal_px), 4), np.nan)
+    for v in np.flatnonzero(cameras.is_registered):
+        predicted = predicted_box(located.region, cameras, int(v))
+        if predicted is not None:
+            boxes[v] = predicted
+    for sighting in located.sightings:
+        boxes[sighting.view] = sighting.box_px
+    return boxes
+
+
+def _segment_all(
+    target: Target, images: Images, persons: Masks, priors: Masks | None
+) -> tuple[UInt8[ndarray, "height width"] | None, ...]:
+    labels = []
+    for v, (image, given) in enumerate(zip(images, target.masks)):
+        if given is not None:
+            labels.append(np.where(widen(persons[v], PERSON_MARGIN_PX), UNKNOWN, given).astype(np.uint8))
+        elif np.isfinite(target.boxes_px[v]).all():
+            labels.append(
+                segment(image, _grown(target.boxes_px[v], priors, v), persons[v], prior=priors[v] if priors else None)
+            )
+        else:
+            labels.append(None)
+    return tuple(labels)
+
+
+def _grown(box: Float[ndarray, "4"], priors: Masks | None, view: int) -> Float[ndarray, "4"]:
+    """The box, widened to hold the prior."""
+    if priors is None or not priors[view].any():
+        return box
+    rows, columns = np.nonzero(priors[view])
+    return np.array([
+        min(box[0], columns.min()), min(box[1], rows.min()), max(box[2], columns.max()), max(box[3], rows.max())
+    ])  # fmt: skip
+
+
+def _fit(
+    target: Target,
+    labels: tuple[UInt8[ndarray, "height width"] | None, ...],
+    motion: HumanMotion,
+    supports: Sequence[PersonSupports],
+    cfg: PerceiveObjectsConfig,
+) -> Candidate:
+    observation = Observation(cameras=motion.cameras, labels=labels, boxes_px=target.boxes_px, category=target.category)
+    if sum(is_usable(observation, v) for v in range(len(labels))) < cfg.min_views:
+        raise NoObject(f"The mask of object '{target.name}' is empty in all but one photo.")
+    observation = with_people(observation, supports, cfg.sitter_reach_m)
+    return ParametricGenerator(cfg.fit).generate(observation, count=1, seed=cfg.seed)[0]
+
+
+def _silhouettes(shape: Candidate, images: Images, motion: HumanMotion) -> Masks:
+    vertices, faces = union(shape.parts)
+    world, masks = transform_points(shape.T_world_object, vertices), []
+    for v, image in enumerate(images):
+        height, width = image.shape[:2]
+        if not motion.cameras.is_registered[v]:
+            masks.append(np.zeros((height, width), bool))
+            continue
+        uv, z = project(motion.cameras, v, world), depth(motion.cameras, v, world)
+        masks.append(np.isfinite(rasterize_depth(uv, z, faces, height=height, width=width)[0]))
+    return tuple(masks)
+
+
+def _without_outliers(
+    target: Target, labels: tuple[UInt8[ndarray, "height width"] | None, ...], shapes: Masks, cfg: PerceiveObjectsConfig
+) -> tuple[UInt8[ndarray, "height width"] | None, ...]:
+    """Masks that contradict the shape of all views are marked unknown; those of the user never."""
+    kept = []
+    for v, image in enumerate(labels):
+        agrees = (
+            image is None
+            or target.masks[v] is not None
+            or iou(image == OBJECT, shapes[v], image == UNKNOWN) >= cfg.min_agreement
+        )
+        kept.append(image if agrees or image is None else np.full_like(image, UNKNOWN))
+    return tuple(kept)
+
+
+def _unique_names(names: Sequence[str]) -> list[str]:
+    return [name if names.count(name) == 1 else f"{name}_{names[: i + 1].count(name)}" for i, name in enumerate(names)]
+
+
+def _safe(name: str) -> str:
+    """A name for files and for the engine."""
+    return re.sub(r"[^\w-]+", "_", name).strip("_") or "object"
+
+
+def _draw(images: Images, views: Sequence[ObjectView], out: Path) -> None:
+    for v, image in enumerate(images):
+        drawn = np.asarray(image)
+        for i, view in enumerate(views):
+            labels = view.labels[v]
+            if labels is not None:
+                drawn = draw_label_mask(drawn, labels, color=object_color(i))
+                drawn = draw_boxes(drawn, view.boxes_px[v : v + 1], [view.name], [object_color(i)])
+        Image.fromarray(drawn).save(out / f"object_{v}.png")
