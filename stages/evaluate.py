@@ -1,0 +1,193 @@
+"""A run against the truth of its sample: cameras, body, object, contact, verdict (docs/metrics.md defines every figure)."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy import ndarray
+
+from hsimul3r.artifacts import AlignedScene, BodySequence, Cameras, Contact, HumanMotion, ObjectAsset, StabilityVerdict
+from hsimul3r.benchmark.truth import Truth, load_truth
+from hsimul3r.body.model import embedded_body
+from hsimul3r.conventions import BODY_JOINTS
+from hsimul3r.errors import DamagedArtifact
+from hsimul3r.geometry.alignment import Similarity
+from hsimul3r.geometry.cameras import depth, project, transform_points
+from hsimul3r.geometry.masks import iou
+from hsimul3r.geometry.mesh import sample_surface
+from hsimul3r.geometry.sdf import ConvexUnion, Moved, WatertightMesh
+from hsimul3r.geometry.silhouette import rasterize_depth
+from hsimul3r.metrics.cameras import align_worlds, camera_errors, relative_pose_accuracy
+from hsimul3r.metrics.contacts import contact_score
+from hsimul3r.metrics.penetration import scene_penetration
+from hsimul3r.metrics.pose import mpjpe_mm, pa_mpjpe_mm
+from hsimul3r.metrics.shape import iou_3d, normalised_likeness, support_height, surface_likeness
+
+Value = float | str
+SURFACE_SAMPLES = 10_000
+F_THRESHOLD_M = 0.05
+PAIR_THRESHOLD_DEG = 5.0
+
+
+def evaluate_run(run_folder: Path, truth_folder: Path) -> dict[str, Value]:
+    """Every figure of a run, by name; figures of stages that were not run are left out."""
+    truth = load_truth(truth_folder)
+    motion = _load(run_folder / "40_humans", HumanMotion)
+    figures = _cameras(motion.cameras, truth.cameras) | _people(motion.bodies, motion.cameras, truth, "fitted")
+    if (run_folder / "60_aligned").is_dir():
+        aligned = _load(run_folder / "60_aligned", AlignedScene)
+        figures |= _people(aligned.bodies, aligned.cameras, truth, "aligned")
+        figures |= _object(aligned, truth) | _contacts(aligned.contacts, truth.contacts)
+        figures |= _penetration(aligned, truth)
+    for controller in ("pd", "static"):
+        folder = run_folder / f"85_verdict_{controller}"
+        if folder.is_dir():
+            figures |= _verdict(_load(folder, StabilityVerdict), controller)
+    return figures
+
+
+def markdown_table(runs: Mapping[str, Mapping[str, Value]]) -> str:
+    """Figures as rows, runs as columns."""
+    names = list(dict.fromkeys(name for figures in runs.values() for name in figures))
+    lines = ["| figure | " + " | ".join(runs) + " |", "|---" * (len(runs) + 1) + "|"]
+    lines += ["| " + " | ".join([name, *(_shown(figures.get(name)) for figures in runs.values())]) + " |" for name in names]
+    return "\n".join(lines) + "\n"
+
+
+def _shown(value: Value | None) -> str:
+    if value is None:
+        return ""
+    return value.replace("|", "/") if isinstance(value, str) else f"{value:.4g}"
+
+
+def _load(folder: Path, kind):  # noqa: ANN001, ANN202
+    try:
+        return kind.load(folder)
+    except ValueError as error:
+        raise DamagedArtifact(folder, str(error)) from error
+
+
+def _cameras(estimated: Cameras, true: Cameras) -> dict[str, Value]:
+    rigid, scaled = camera_errors(estimated, true), camera_errors(estimated, true, with_scale=True)
+    rra, rta = relative_pose_accuracy(estimated, true, threshold_deg=PAIR_THRESHOLD_DEG)
+    return {
+        "cameras/registered": float(estimated.is_registered.sum()),
+        "cameras/rotation_mean_deg": float(rigid.rotation_deg.mean()),
+        "cameras/rotation_max_deg": float(rigid.rotation_deg.max()),
+        "cameras/position_mean_cm": 100 * float(rigid.position_m.mean()),
+        "cameras/position_max_cm": 100 * float(rigid.position_m.max()),
+        "cameras/position_mean_scaled_cm": 100 * float(scaled.position_m.mean()),
+        "cameras/ate_cm": 100 * rigid.ate_m,
+        "cameras/true_over_estimated_scale": align_worlds(estimated, true, with_scale=True).scale,
+        "cameras/focal_percent": float(rigid.focal_percent.mean()),
+        "cameras/rra5_percent": rra,
+        "cameras/rta5_percent": rta,
+    }
+
+
+def _people(bodies: tuple[BodySequence, ...], cameras: Cameras, truth: Truth, when: str) -> dict[str, Value]:
+    """Errors of the person whose pelvis is nearest to the true one, in the world aligned by the cameras."""
+    rigid, scaled = (align_worlds(cameras, truth.cameras, with_scale=with_scale) for with_scale in (False, True))
+    model, count = embedded_body(), len(BODY_JOINTS)
+    true = truth.joints[:count]
+    skeletons = [model.joints(body.betas, body.pose[0], body.transl[0])[:count] for body in bodies]
+    nearest = int(np.argmin([np.linalg.norm(rigid.apply(joints[0]) - true[0]) for joints in skeletons]))
+    joints, body = skeletons[nearest], bodies[nearest]
+    figures: dict[str, Value] = {
+        f"body/{when}_w_mpjpe_mm": mpjpe_mm(rigid.apply(joints), true),
+        f"body/{when}_w_mpjpe_scaled_mm": mpjpe_mm(scaled.apply(joints), true),
+        f"body/{when}_pa_mpjpe_mm": pa_mpjpe_mm(joints, true),
+        "body/people": float(len(bodies)),
+        "body/stature_error_cm": 100 * (body.stature_m - float(model.stature(truth.body.betas))),
+    }
+    return figures
+
+
+def _object(scene: AlignedScene, truth: Truth) -> dict[str, Value]:
+    """Errors of the object nearest to the true one."""
+    if not scene.assets:
+        return {"object/count": 0.0}
+    world = align_worlds(scene.cameras, truth.cameras)
+    goal = truth.object.world_vertices
+    asset = min(scene.assets, key=lambda a: float(np.linalg.norm(world.apply(_world(a)).mean(axis=0) - goal.mean(axis=0))))
+    vertices, rng = _world(asset), np.random.default_rng(0)
+    moved = world.apply(vertices)
+    points = sample_surface(moved, asset.faces, SURFACE_SAMPLES, rng)
+    true_points = sample_surface(goal, truth.object.faces, SURFACE_SAMPLES, rng)
+    likeness = surface_likeness(points, true_points, threshold=F_THRESHOLD_M)
+    both = {kind: normalised_likeness(points, true_points, normalisation=kind) for kind in ("midi", "dso")}
+    overlaps = _silhouette_overlaps(scene.cameras, vertices, asset.faces, truth)
+    return {
+        "object/count": float(len(scene.assets)),
+        "object/category": f"{asset.category} ({truth.object.category})",
+        "object/family": asset.family,
+        "object/chamfer_cm": 100 * likeness.chamfer,
+        "object/f5cm_percent": likeness.f_score,
+        "object/iou_3d": _volume_overlap(asset, moved, world, truth),
+        "object/support_height_error_cm": 100 * (support_height(vertices, asset.faces) - truth.object.support_height_m),
+        "object/top_height_error_cm": 100 * float(vertices[:, 2].max() - goal[:, 2].max()),
+        "object/silhouette_iou_mean": float(np.mean(overlaps)),
+        "object/silhouette_iou_min": float(np.min(overlaps)),
+    } | {f"object/{kind}_chamfer": score.chamfer for kind, score in both.items()} | {
+        f"object/{kind}_f_percent": score.f_score for kind, score in both.items()
+    }  # fmt: skip
+
+
+def _world(asset: ObjectAsset) -> Float[ndarray, "vertices 3"]:
+    return transform_points(asset.T_world_object, asset.vertices)
+
+
+def _volume_overlap(asset: ObjectAsset, moved: Float[ndarray, "vertices 3"], world: Similarity, truth: Truth) -> float:
+    goal = truth.object.world_vertices
+    low, high = (bound(np.concatenate([moved, goal]), axis=0) for bound in (np.min, np.max))
+    estimated = Moved(ConvexUnion(asset.parts, surface=(asset.vertices, asset.faces), name=asset.name),
+                      world.matrix() @ asset.T_world_object)  # fmt: skip
+    return iou_3d(estimated, WatertightMesh(goal, truth.object.faces, name="truth"), low=low, high=high)
+
+
+def _silhouette_overlaps(cameras: Cameras, vertices: Float[ndarray, "vertices 3"], faces: ndarray, truth: Truth) -> list[float]:
+    """IoU per registered view of the object's outline in the estimated camera with its true visible pixels; people's pixels
+    do not count."""
+    overlaps = []
+    for view in np.flatnonzero(cameras.is_registered).tolist():
+        mask, person = truth.object_masks[view], truth.person_masks[view]
+        height, width = mask.shape
+        scale = width / float(cameras.size_px[view, 0])
+        uv = (project(cameras, view, vertices) + 0.5) * scale - 0.5
+        drawn: Bool[ndarray, "height width"] = np.isfinite(
+            rasterize_depth(uv, depth(cameras, view, vertices), faces, height=height, width=width)[0]
+        )
+        overlaps.append(iou(drawn, mask, person))
+    return overlaps
+
+
+def _contacts(estimated: tuple[Contact, ...], true: tuple[Contact, ...]) -> dict[str, Value]:
+    def pairs(contacts: tuple[Contact, ...]) -> list[tuple[str, str]]:
+        return [(contact.part, "floor" if contact.target == "floor" else "object") for contact in contacts]
+
+    score = contact_score(pairs(estimated), pairs(true))
+    largest = max((abs(contact.gap_m) for contact in estimated if contact.target != "floor"), default=float("nan"))
+    return {
+        "contact/precision_percent": score.precision,
+        "contact/recall_percent": score.recall,
+        "contact/largest_gap_cm": 100 * largest,
+    }
+
+
+def _penetration(scene: AlignedScene, truth: Truth) -> dict[str, Value]:
+    names = ("sp3d_percent", "penetration_max_mm", "penetration_mean_mm", "vertices_inside_percent")
+    figures: dict[str, Value] = {
+        f"contact/{name}_{when}": scene.report[f"{name}_{when}"] for name in names for when in ("before", "after")
+    }
+    solid = WatertightMesh(truth.object.world_vertices, truth.object.faces, name="truth")
+    score = scene_penetration(solid.query(truth.vertices).distance)
+    return figures | {"contact/sp3d_percent_truth": score.sp3d_percent}
+
+
+def _verdict(verdict: StabilityVerdict, controller: str) -> dict[str, Value]:
+    return {
+        f"verdict/{controller}_stable": "yes" if verdict.is_stable else "no",
+        f"verdict/{controller}_type": float(verdict.feedback_type),
+        f"verdict/{controller}_reason": verdict.reason,
+    }
