@@ -1,0 +1,31 @@
+"""A scene as files for other programs: the MJCF with its meshes, and a GLB for the eye."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import trimesh
+
+from hsimul3r.geometry.overlay import PaintedMesh
+
+R_GLTF_WORLD = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+"""glTF has +Y up."""
+
+
+def copy_mjcf(sim_folder: Path, mjcf: str, out: Path) -> Path:
+    """Copy the model and the meshes it names into `out`; it opens there with `python -m mujoco.viewer --mjcf=<file>`."""
+    out.mkdir(exist_ok=True)
+    if (sim_folder / "assets").is_dir():
+        shutil.copytree(sim_folder / "assets", out / "assets", dirs_exist_ok=True)
+    return Path(shutil.copy(sim_folder / mjcf, out / mjcf))
+
+
+def write_glb(meshes: Sequence[PaintedMesh], path: Path) -> None:
+    """Write named, coloured surfaces as one GLB."""
+    scene = trimesh.Scene()
+    for mesh in meshes:
+        colors = np.tile(np.array([*mesh.color, 255], np.uint8), (len(mesh.vertices), 1))
+        surface = trimesh.Trimesh(mesh.vertices @ R_GLTF_WORLD.T, mesh.faces, vertex_colors=colors, process=False)
+        scene.add_geometry(surface, node_name=mesh.name, geom_name=mesh.name)
+    scene.export(path)
