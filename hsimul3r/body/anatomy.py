@@ -9,13 +9,11 @@ import functools
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 from numpy import ndarray
-from torch import Tensor
 
-from hsimul3r.body.model import rodrigues
 from hsimul3r.conventions import BODY_JOINTS
+from hsimul3r.geometry.rotations import matrix_from_axis_angle, skew
 
 ARM_JOINTS = ("collar", "shoulder", "elbow", "wrist")
 
@@ -81,19 +79,29 @@ class Anatomy:
     high: Float[ndarray, "dofs"]
     natural: Float[ndarray, "dofs"]
     spread: Float[ndarray, "dofs"]
-    is_twist: Tensor
-    """(22, 3) one at the axis along each joint's bone, else zero."""
+    is_twist: Float[ndarray, "22 3"]
+    """One at the axis along each joint's bone, else zero."""
 
     @property
     def count(self) -> int:
         return len(self.index)
 
-    def rotations(self, dofs: Float[Tensor, "*batch dofs"]) -> Float[Tensor, "*batch 22 3 3"]:
+    def rotations(self, dofs: Float[ndarray, "*batch dofs"]) -> Float[ndarray, "*batch 22 3 3"]:
         """Local rotations of the body joints; the pelvis' is the identity, its turn is no anatomical coordinate."""
-        table = torch.zeros((*dofs.shape[:-1], 3 * len(BODY_JOINTS)), dtype=dofs.dtype)
-        table = table.index_copy(-1, torch.as_tensor(self.index), dofs)
-        table = table.reshape(*dofs.shape[:-1], len(BODY_JOINTS), 3)
-        return rodrigues(table * (1 - self.is_twist)) @ rodrigues(table * self.is_twist)
+        swing, twist = self._swing_and_twist(dofs)
+        return matrix_from_axis_angle(swing) @ matrix_from_axis_angle(twist)
+
+    def axes(self, dofs: Float[ndarray, "dofs"]) -> Float[ndarray, "dofs 3"]:
+        """Axis of each coordinate, in the frame of its joint's parent, at a posture: d(rotation) = skew(axis) rotation."""
+        swing, _ = self._swing_and_twist(dofs)
+        axes = left_jacobian(swing) * (1 - self.is_twist)[:, None] + matrix_from_axis_angle(swing) * self.is_twist[:, None]
+        return axes.swapaxes(1, 2).reshape(-1, 3)[self.index]
+
+    def _swing_and_twist(self, dofs: Float[ndarray, "*batch dofs"]) -> tuple[ndarray, ndarray]:
+        table = np.zeros((*np.shape(dofs)[:-1], 3 * len(BODY_JOINTS)))
+        table[..., self.index] = dofs
+        table = table.reshape(*np.shape(dofs)[:-1], len(BODY_JOINTS), 3)
+        return table * (1 - self.is_twist), table * self.is_twist
 
     def dof(self, joint: str, axis: str) -> int:
         """Place of one coordinate among the dofs."""
@@ -108,6 +116,13 @@ class Anatomy:
         return dofs
 
 
+def left_jacobian(axis_angle: Float[ndarray, "*batch 3"]) -> Float[ndarray, "*batch 3 3"]:
+    """J with d(exp(a)) = skew(J da) exp(a): the left Jacobian of SO(3)."""
+    angle = np.maximum(np.linalg.norm(axis_angle, axis=-1), 1e-4)[..., None, None]
+    across = skew(axis_angle)
+    return np.eye(3) + (1 - np.cos(angle)) / angle**2 * across + (angle - np.sin(angle)) / angle**3 * across @ across
+
+
 def _flat(joint: str, axis: str) -> int:
     return 3 * BODY_JOINTS.index(joint) + "xyz".index(axis)
 
@@ -119,7 +134,7 @@ def anatomy() -> Anatomy:
     def column(field: str) -> ndarray:
         return np.deg2rad(np.array([getattr(entry, field) for entry in RANGES], dtype=float))
 
-    is_twist = torch.zeros(len(BODY_JOINTS), 3, dtype=torch.float64)
+    is_twist = np.zeros((len(BODY_JOINTS), 3))
     for j, name in enumerate(BODY_JOINTS):
         is_twist[j, 0 if name.split("_")[-1] in ARM_JOINTS else 1] = 1
     return Anatomy(

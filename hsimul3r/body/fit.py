@@ -11,24 +11,22 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
-from torch import Tensor
 
 from hsimul3r.artifacts import Cameras
 from hsimul3r.body.anatomy import anatomy
-from hsimul3r.body.model import SkinnedPoints, SmplxFormatBody, rodrigues, stack_points
+from hsimul3r.body.derivatives import BETAS, ROOT, PointTable, Unknowns, pose_points
+from hsimul3r.body.model import SmplxFormatBody
 from hsimul3r.body.outline import OutlineMatches, match_outlines
 from hsimul3r.body.solver import Rows, minimise, total_cost
 from hsimul3r.conventions import BODY_JOINTS, KEYPOINTS, SMPLX_JOINTS
 from hsimul3r.geometry.alignment import Similarity, align_points
 from hsimul3r.geometry.cameras import project_with_jacobian, transform_cameras
-from hsimul3r.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle, rotation_about_z
+from hsimul3r.geometry.rotations import axis_angle_from_matrix, rotation_about_z
 
 SHARED = 1
 """Unknowns that all people share: the log of the scale."""
-ROOT, BETAS = 6, 10
 KEYPOINT_SIGMA_M = {
     "nose": 0.015, "eye": 0.015, "ear": 0.02, "shoulder": 0.025, "elbow": 0.025, "wrist": 0.025, "hip": 0.035, "knee": 0.025,
     "ankle": 0.025, "heel": 0.03, "toe": 0.03,
@@ -127,7 +125,7 @@ class _State:
     """Points of every person (keypoints, soles, outline vertices) and their derivatives by that person's unknowns."""
 
     points: Sequence[Float[ndarray, "points 3"]]
-    points_by: Sequence[Float[ndarray, "points 3 own"]]
+    points_by: Sequence[Float[ndarray, "points 3 own"] | None]
 
     def keypoints(self, p: int) -> tuple[ndarray, ndarray | None]:
         return self._part(p, slice(0, 21))
@@ -139,7 +137,8 @@ class _State:
         return self._part(p, slice(29, None))
 
     def _part(self, p: int, part: slice) -> tuple[ndarray, ndarray | None]:
-        return self.points[p][part], self.points_by[p][part] if self.points_by else None
+        by = self.points_by[p]
+        return self.points[p][part], None if by is None else by[part]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +154,7 @@ class BodyProblem:
     sigma_px: tuple[Float[ndarray, "observations 21"], ...]
     is_scale_fixed: bool
     stands: Bool[ndarray, "persons 2"]
-    tracked: tuple[SkinnedPoints, ...]
+    tracked: tuple[PointTable, ...]
     """Keypoints, soles and outline vertices of each person."""
     outlines: tuple[OutlineMatches, ...] = ()
     uses_views: bool = True
@@ -182,24 +181,13 @@ class BodyProblem:
         """Where a person's unknowns lie."""
         return slice(SHARED + person * self.own, SHARED + (person + 1) * self.own)
 
-    def posed(self, own: Float[Tensor, "own"], root: Float[Tensor, "3 3"], points: SkinnedPoints) -> Float[Tensor, "points 3"]:
-        """Points of one person in the world."""
-        count = anatomy().count
-        local = anatomy().rotations(own[ROOT : ROOT + count])
-        rotations = torch.cat([(rodrigues(own[:3]) @ root)[None], local[1:]])
-        betas = own[ROOT + count :]
-        R, _, offsets = self.body.skeleton.transforms(betas, rotations, own[3:6])
-        return points.posed(betas, R, offsets)
-
     def state(self, x: Float[ndarray, "unknowns"], *, with_jacobian: bool) -> _State:
         """Points of all people, and their derivatives where asked for."""
-        points, by = [], []
-        for p, tracked in enumerate(self.tracked):
-            own, root = torch.as_tensor(x[self.span(p)]), torch.as_tensor(self.root[p])
-            points.append(self.posed(own, root, tracked).numpy())
-            if with_jacobian:
-                by.append(torch.func.jacfwd(self.posed)(own, root, tracked).numpy())
-        return _State(points=points, points_by=by)
+        made = [
+            pose_points(self.body, tracked, x[self.span(p)], self.root[p], with_jacobian=with_jacobian)
+            for p, tracked in enumerate(self.tracked)
+        ]
+        return _State(points=[points for points, _ in made], points_by=[by for _, by in made])
 
     def rows(self, unknowns: Float[ndarray, "unknowns"], *, with_jacobian: bool) -> list[Rows]:
         """All residuals."""
@@ -382,10 +370,9 @@ def _standing(problem: BodyProblem, x: ndarray) -> BodyProblem:
 
 def _outlined(problem: BodyProblem, x: ndarray, masks: Sequence[ndarray]) -> BodyProblem:
     """The problem with the outline's matches as they are at `x`."""
-    skin = problem.body.skin.on_body_joints(len(BODY_JOINTS))
+    skin = PointTable.of(problem.body.skin)
     posed = [
-        problem.posed(torch.as_tensor(x[problem.span(p)]), torch.as_tensor(problem.root[p]), skin).numpy()
-        for p in range(len(problem.people))
+        pose_points(problem.body, skin, x[problem.span(p)], root, with_jacobian=False)[0] for p, root in enumerate(problem.root)
     ]
     scale = Similarity(scale=float(np.exp(x[0])), R=np.eye(3), t=np.zeros(3))
     outlines = match_outlines(
@@ -394,13 +381,13 @@ def _outlined(problem: BodyProblem, x: ndarray, masks: Sequence[ndarray]) -> Bod
         left_out=np.concatenate([problem.body.parts["left_hand"], problem.body.parts["right_hand"]]),
     )  # fmt: skip
     fixed = body_points(problem.body)
-    tracked = tuple(stack_points([fixed, skin.subset(matches.vertex)]) for matches in outlines)
+    tracked = tuple(fixed.joined(skin.subset(matches.vertex)) for matches in outlines)
     return replace(problem, outlines=tuple(outlines), tracked=tracked)
 
 
-def body_points(body: SmplxFormatBody) -> SkinnedPoints:
-    """Keypoints and soles, where fingers and face rest."""
-    return stack_points([body.keypoint_points, body.sole_points]).on_body_joints(len(BODY_JOINTS))
+def body_points(body: SmplxFormatBody) -> PointTable:
+    """Keypoints, then soles."""
+    return PointTable.of(body.keypoint_points).joined(PointTable.of(body.sole_points))
 
 
 def stature_prior(person: PersonObservations, config: FitConfig) -> tuple[float, float]:
@@ -415,7 +402,7 @@ def first_scale(body: SmplxFormatBody, people: Sequence[PersonObservations], con
     ratios = []
     for person in people:
         betas = body.betas_of_stature(stature_prior(person, config)[0])
-        rest = body.keypoint_points.shaped(torch.as_tensor(betas)).numpy()
+        rest = body.keypoints(betas, np.zeros((55, 3)), np.zeros(3))
         for a, b in SPANS:
             i, j = KEYPOINTS.index(a), KEYPOINTS.index(b)
             ratios.append(np.linalg.norm(rest[i] - rest[j]) / np.linalg.norm(person.skeleton[i] - person.skeleton[j]))
@@ -477,7 +464,7 @@ class _FixedScale:
 def _place(body: SmplxFormatBody, dofs: ndarray, skeleton: Float[ndarray, "21 3"]) -> tuple[ndarray, ndarray]:
     """Root rotation and translation that lay a posture onto a skeleton; the torso counts most."""
     pose = np.zeros((55, 3))
-    pose[: len(BODY_JOINTS)] = axis_angle_from_matrix(anatomy().rotations(torch.as_tensor(dofs)).numpy())
+    pose[: len(BODY_JOINTS)] = axis_angle_from_matrix(anatomy().rotations(dofs))
     source = body.keypoints(np.zeros(BETAS), pose, np.zeros(3))
     finite = np.isfinite(skeleton).all(1)
     torso = np.array([name.split("_")[-1] in ("shoulder", "hip") for name in KEYPOINTS])
@@ -513,17 +500,15 @@ def _result(problem: BodyProblem, x: ndarray) -> FittedPeople:
     state = problem.state(x, with_jacobian=False)
     bodies = []
     for p, person in enumerate(problem.people):
-        own, count = x[problem.span(p)], anatomy().count
-        rotations = anatomy().rotations(torch.as_tensor(own[ROOT : ROOT + count])).numpy()
-        rotations[0] = matrix_from_axis_angle(own[:3]) @ problem.root[p]
+        unknowns = Unknowns.of(x[problem.span(p)])
         pose = np.zeros((55, 3))
-        pose[: len(BODY_JOINTS)] = axis_angle_from_matrix(rotations)
+        pose[: len(BODY_JOINTS)] = axis_angle_from_matrix(unknowns.rotations(problem.root[p]))
         bodies.append(
             FittedBody(
                 person=person.person,
-                betas=own[ROOT + count :],
+                betas=unknowns.betas,
                 pose=pose,
-                transl=own[3:6],
+                transl=unknowns.transl,
                 keypoints=state.keypoints(p)[0],
                 soles=state.soles(p)[0].reshape(2, 4, 3),
                 stands=problem.stands[p],

@@ -1,7 +1,7 @@
 """The body: SMPL-X parameters to joints, keypoints and skin. Arrays in, arrays out; torch inside, for gradients."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -69,26 +69,12 @@ class SkinnedPoints:
         moved = torch.einsum("...pxy,...py->...px", blended, self.shaped(betas))
         return moved + torch.einsum("pj,...jx->...px", self.weights, offsets)
 
-    def subset(self, index: Int[ndarray, "subset"]) -> "SkinnedPoints":
-        """Some of the points."""
-        rows = torch.as_tensor(index)
-        return SkinnedPoints(template=self.template[rows], shapes=self.shapes[rows], weights=self.weights[rows])
-
     def on_body_joints(self, count: int) -> "SkinnedPoints":
         """The same points where only the first `count` joints move: weights of the others go to their nearest moving parent."""
         weights = self.weights.clone()
         for joint in range(len(SMPLX_PARENTS) - 1, count - 1, -1):
             weights[:, SMPLX_PARENTS[joint]] += weights[:, joint]
         return SkinnedPoints(template=self.template, shapes=self.shapes, weights=weights[:, :count])
-
-
-def stack_points(groups: Sequence[SkinnedPoints]) -> SkinnedPoints:
-    """Several sets of points as one."""
-    return SkinnedPoints(
-        template=torch.cat([points.template for points in groups]),
-        shapes=torch.cat([points.shapes for points in groups]),
-        weights=torch.cat([points.weights for points in groups]),
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

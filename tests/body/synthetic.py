@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy import ndarray
 
 from hsimul3r.artifacts import Cameras
@@ -45,7 +44,7 @@ class Truth:
 
 def pose_of(dofs: ndarray, root: ndarray) -> ndarray:
     """SMPL-X pose of anatomical coordinates and a root rotation."""
-    rotations = anatomy().rotations(torch.as_tensor(dofs)).numpy()
+    rotations = anatomy().rotations(dofs)
     rotations[0] = root
     pose = np.zeros((55, 3))
     pose[:22] = axis_angle_from_matrix(rotations)
