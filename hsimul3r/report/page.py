@@ -6,7 +6,8 @@ from pathlib import Path
 import jinja2
 
 from hsimul3r import __version__
-from hsimul3r.artifacts import StabilityVerdict
+from hsimul3r.artifacts import Criterion, SimScene, StabilityVerdict
+from hsimul3r.conventions import GRAVITY
 from hsimul3r.geometry.overlay import OBJECT_COLORS, PERSON_COLORS, object_color
 from hsimul3r.report.pictures import photo_pairs, stage_pictures, video_stills, video_uri
 from hsimul3r.report.plots import ForcePlot, TopView, force_plot, hex_color, top_view
@@ -34,6 +35,9 @@ class Outcome:
     verdict: StabilityVerdict | None
     kind: str
     tests: tuple[tuple[str, bool], ...]
+    decisive: tuple[Criterion, ...]
+    """What failed, then what came closest to failing in each test."""
+    others: tuple[Criterion, ...]
     plot: ForcePlot | None
 
 
@@ -46,8 +50,8 @@ def write_page(record: RunRecord, path: Path) -> Path:
     """Write the report of a run to `path`."""
     text = _template().render(
         record=record, version=__version__, number=number, quantity=quantity, test_names=TESTS,
-        best=_outcome(record.best) if record.best else None,
-        outcomes=[_outcome(simulation) for simulation in record.simulations],
+        best=_outcome(record.best, record.sim) if record.best else None,
+        outcomes=[_outcome(simulation, record.sim) for simulation in record.simulations],
         resume=_resume_command(record), used=_used(record),
         sections=sections(record), comparisons=comparisons(record.aligned.report if record.aligned else {}),
         pictures={path.name: stage_pictures(path) for path in sorted(record.folder.glob("[1-9]*_*")) if path.is_dir()},
@@ -71,20 +75,31 @@ def _scene_drawings(record: RunRecord) -> dict[str, object]:
     return {"photos": photo_pairs(record, [*people, *object_surfaces(world.assets)], world.cameras), "top": seen_from_above}
 
 
-def _outcome(simulation: Simulation) -> Outcome:
+def _outcome(simulation: Simulation, scene: SimScene | None) -> Outcome:
     verdict, rollout = simulation.verdict, simulation.rollout
     curves = [hex_color(color) for pair in zip(OBJECT_COLORS, PERSON_COLORS) for color in pair]
-    tests: tuple[tuple[str, bool], ...] = ()
-    if verdict is not None:
-        holds = (verdict.stands_under_gravity, verdict.is_settled, verdict.holds_contact)
-        tests = tuple(zip(TESTS.values(), holds))
+    weights = [mass * GRAVITY for mass in scene.human_mass_kg] if scene else []
+    plot = force_plot(rollout, curves, max(weights, default=None)) if rollout else None
+    if verdict is None:
+        return Outcome(title=simulation.title, verdict=None, kind="", tests=(), decisive=(), others=(), plot=plot)
+    holds = (verdict.stands_under_gravity, verdict.is_settled, verdict.holds_contact)
+    decisive = decisive_criteria(verdict)
     return Outcome(
         title=simulation.title,
         verdict=verdict,
-        kind=FEEDBACK_TYPES[verdict.feedback_type] if verdict else "",
-        tests=tests,
-        plot=force_plot(rollout, verdict, curves) if rollout else None,
+        kind=FEEDBACK_TYPES[verdict.feedback_type],
+        tests=tuple(zip(TESTS.values(), holds)),
+        decisive=decisive,
+        others=tuple(c for c in verdict.criteria if c not in decisive),
+        plot=plot,
     )
+
+
+def decisive_criteria(verdict: StabilityVerdict, most: int = 12) -> tuple[Criterion, ...]:
+    """The failed criteria, worst first, then of every test the one that came closest to failing."""
+    failed = sorted((c for c in verdict.criteria if not c.holds), key=lambda c: c.margin)[:most]
+    held = [[c for c in verdict.criteria if c.test == test and c.holds] for test in TESTS]
+    return (*failed, *(min(criteria, key=lambda c: c.margin) for criteria in held if criteria))
 
 
 def _used(record: RunRecord) -> tuple[tuple[str, str], ...]:

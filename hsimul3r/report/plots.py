@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy.spatial import ConvexHull
 
-from hsimul3r.artifacts import Cameras, ObjectAsset, PointTracks, Rollout, StabilityVerdict
+from hsimul3r.artifacts import Cameras, ObjectAsset, PointTracks, Rollout
 from hsimul3r.geometry.cameras import camera_centers, transform_points
 from hsimul3r.geometry.overlay import Color, PaintedMesh
 
@@ -54,14 +54,14 @@ class Tick:
 
 @dataclass(frozen=True, kw_only=True)
 class ForcePlot:
-    """Contact force [N] over time [s] with the thresholds of the verdict."""
+    """Contact force [N] over time [s], with a line at the person's weight."""
 
     width: float
     height: float
     left: float
     bottom: float
     curves: tuple[Shape, ...]
-    thresholds: tuple[Tick, ...]
+    weight: Tick | None
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
 
@@ -98,15 +98,14 @@ def top_view(
     )  # fmt: skip
 
 
-def force_plot(rollout: Rollout, verdict: StabilityVerdict | None, colors: Sequence[str]) -> ForcePlot | None:
+def force_plot(rollout: Rollout, colors: Sequence[str], weight_n: float | None = None) -> ForcePlot | None:
     """The strongest contacts' forces over time; None where nothing ever touched."""
     force = np.nan_to_num(np.asarray(rollout.contact_force_n, float))
     if force.size == 0 or force.max() <= 0.0:
         return None
     peak = force.max(axis=0)
     strongest = [int(i) for i in np.argsort(-peak, kind="stable")[:MOST_CURVES] if peak[i] > 0.0]
-    limits = _force_limits(verdict)
-    top = _nice_ceiling(max(1.05 * float(np.percentile(force[:, strongest], 99.5)), 1.3 * min(limits, default=0.0)))
+    top = _nice_ceiling(max(1.05 * float(np.percentile(force[:, strongest], 99.5)), 1.15 * (weight_n or 0.0)))
     duration = max((len(force) - 1) / rollout.fps, 1e-9)
     axes = _Axes(duration_s=duration, top_n=top)
     x = axes.x(np.linspace(0.0, duration, len(force)))
@@ -120,7 +119,7 @@ def force_plot(rollout: Rollout, verdict: StabilityVerdict | None, colors: Seque
         left=MARGIN_PX,
         bottom=axes.bottom,
         curves=tuple(curves),
-        thresholds=tuple(Tick(at=float(axes.y(limit)), label=f"{limit:.0f} N") for limit in limits if limit <= top),
+        weight=Tick(at=float(axes.y(weight_n)), label=f"{weight_n:.0f} N") if weight_n else None,
         x_ticks=tuple(Tick(at=float(axes.x(s)), label=f"{s:g}") for s in _ticks(duration)),
         y_ticks=tuple(Tick(at=float(axes.y(n)), label=f"{n:g}") for n in _ticks(top)),
     )
@@ -210,12 +209,6 @@ def _outline_from_above(mesh: PaintedMesh, pixel_m: float = 0.008) -> Float[ndar
 
 def _svg(points: Float[ndarray, "points 2"]) -> str:
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-
-
-def _force_limits(verdict: StabilityVerdict | None) -> list[float]:
-    """Thresholds in newtons of the contact test."""
-    criteria = verdict.criteria if verdict else ()
-    return sorted({c.threshold for c in criteria if c.test == "contact" and "force" in c.name and c.name.endswith("_n")})
 
 
 def _nice_ceiling(value: float) -> float:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 UNITS = {
     "m": "m", "cm": "cm", "mm": "mm", "px": "px", "deg": "°", "rad": "rad", "n": "N", "kg": "kg", "s": "s", "mb": "MB",
     "percent": "%", "pct": "%", "hz": "Hz", "ms": "ms", "m_s": "m/s", "kg_m3": "kg/m³", "rad_s": "rad/s", "deg_s": "°/s",
-    "bw": "body weights",
+    "share": "", "body weights": "body weights", "m/s": "m/s",
 }  # fmt: skip
+SMALLEST = 0.001
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,10 @@ def quantity(name: str, value: float) -> Quantity:
 
 
 def split_unit(name: str) -> tuple[str, str]:
-    """The words of a name and the unit that it ends in, '' where it names none."""
+    """The words of a name and the unit that it ends in, as `gap_m` or 'gap [m]'; '' where it names none."""
+    if name.endswith("]") and " [" in name:
+        words, unit = name[:-1].rsplit(" [", 1)
+        return _words(words), UNITS.get(unit, unit)
     for suffix in sorted(UNITS, key=len, reverse=True):
         if name.endswith("_" + suffix):
             return _words(name[: -len(suffix) - 1]), UNITS[suffix]
@@ -38,15 +42,14 @@ def split_unit(name: str) -> tuple[str, str]:
 
 
 def number(value: float) -> str:
-    """At most three significant digits, integers as they are."""
+    """At most three significant digits, integers as they are, nothing finer than `SMALLEST`."""
     if not math.isfinite(value):
         return "–" if math.isnan(value) else "∞" if value > 0 else "−∞"
     if value == round(value) and abs(value) < 1e6:
         return f"{value:.0f}".replace("-", "−")
-    digits = max(0, 2 - math.floor(math.log10(abs(value))))
-    if digits > 5:
-        return f"{value:.2e}".replace("-", "−")
-    text = f"{value:.{digits}f}"
+    if abs(value) < SMALLEST:
+        return f"< {SMALLEST:g}" if value > 0 else f"> −{SMALLEST:g}"
+    text = f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
     return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
 
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from run_fixture import verdict, write_run
 
-from hsimul3r.artifacts import Capture, Rollout, StabilityVerdict
+from hsimul3r.artifacts import Capture, Rollout
 from hsimul3r.errors import NoRun
 from hsimul3r.report import write_report
+from hsimul3r.report.page import decisive_criteria
 from hsimul3r.report.pictures import MAX_VIDEO_BYTES
 from hsimul3r.report.plots import force_plot
 from hsimul3r.run_record import FOLDERS, read_run
@@ -152,11 +153,19 @@ def test_best_simulation_is_the_stable_one(run: Path) -> None:
 
 def test_force_plot_places_the_force_on_its_scale(run: Path) -> None:
     rollout = Rollout.load(run / "80_rollout_static")
-    plot = force_plot(rollout, StabilityVerdict.load(run / "85_verdict_static"), ["#123456"] * 6)
+    plot = force_plot(rollout, ["#123456"] * 6, weight_n=700.0)
     assert plot is not None and plot.curves[0].name == "person0/buttocks/chair"
     height = {tick.label: tick.at for tick in plot.y_ticks}
     drawn = {float(pair.split(",")[1]) for pair in plot.curves[0].points.split()}
-    assert len(drawn) == 1 and drawn.pop() == pytest.approx(height["500"], abs=0.1)
-    assert plot.thresholds[0].label == "20 N" and height["0"] > plot.thresholds[0].at > height["100"]
+    assert len(drawn) == 1 and drawn.pop() == pytest.approx((height["400"] + height["600"]) / 2, abs=0.1)
+    assert plot.weight is not None and height["600"] > plot.weight.at > height["800"]
     quiet = replace(rollout, contact_force_n=np.zeros_like(rollout.contact_force_n))
-    assert force_plot(quiet, None, ["#123456"]) is None
+    assert force_plot(quiet, ["#123456"]) is None
+
+
+def test_decisive_criteria_are_the_failed_and_the_closest() -> None:
+    held = verdict("static", is_stable=True)
+    extra = replace(held.criteria[0], name="object_drift_m", margin=0.2)
+    assert decisive_criteria(replace(held, criteria=(*held.criteria, extra))) == (extra, *held.criteria[1:])
+    failed = verdict("pd", is_stable=False)
+    assert decisive_criteria(failed)[0] == failed.criteria[2]
