@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from sim_envs.contract import SimBatch
 
 CONTROL = {"pd": "PD control", "static": "sampling control"}
-DIRECTIONS = {"right": (1.0, 0.0), "left": (-1.0, 0.0), "back": (0.0, 1.0), "front": (0.0, -1.0)}
-"""World directions in which the ground is tilted and objects are pushed."""
+SIDES = ("+X", "+X+Y", "+Y", "-X+Y", "-X", "-X-Y", "-Y", "+X-Y")
+"""World directions, 45 degrees apart, in which the ground is tilted and objects are pushed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +37,9 @@ class JudgeStabilityConfig:
     gravity_s: float = 2.0
     """How long objects stand alone."""
     probe_tilt_deg: float = 2.0
-    """Slope of the ground in four directions: what lacks a leg may survive level ground."""
+    """Slope of the ground towards eight sides: what lacks a leg may survive level ground."""
     probe_push_weight: float = 0.05
-    """Side force at an object's centre of mass, in four directions [its weight]."""
+    """Side force at an object's centre of mass towards eight sides [its weight]."""
     backend: str = "mujoco_cpu"
     threads: int = 0
     gravity: GravityThresholds = field(default_factory=GravityThresholds)
@@ -116,8 +116,8 @@ def _objects_alone(scene: SimScene, cfg: JudgeStabilityConfig) -> Iterator[Crite
     from sim_envs.contract import JUDGE
 
     probes = ["standing alone"]
-    probes += [f"on ground tilted {cfg.probe_tilt_deg:g} deg to the {side}" for side in DIRECTIONS]
-    probes += [f"pushed to the {side} with {cfg.probe_push_weight:.0%} of its weight" for side in DIRECTIONS]
+    probes += [f"on ground tilted {cfg.probe_tilt_deg:g} deg towards {side}" for side in SIDES]
+    probes += [f"pushed towards {side} with {cfg.probe_push_weight:.0%} of its weight" for side in SIDES]
     alone = objects_alone(scene)
     batch = backend(cfg.backend).load(alone, count=len(probes), timing=JUDGE, threads=cfg.threads)
     _set_probes(batch, scene, cfg)
@@ -132,8 +132,9 @@ def _objects_alone(scene: SimScene, cfg: JudgeStabilityConfig) -> Iterator[Crite
 
 def _set_probes(batch: "SimBatch", scene: SimScene, cfg: JudgeStabilityConfig) -> None:
     """First simulation: plain gravity; then one per tilt, then one per push."""
-    count = len(DIRECTIONS)
-    sides = np.array(list(DIRECTIONS.values()))
+    count = len(SIDES)
+    angle = 2 * np.pi * np.arange(count) / count
+    sides = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     gravity = np.tile([0.0, 0.0, -GRAVITY], (1 + 2 * count, 1))
     gravity[1 : 1 + count] = tilted_gravity(np.radians(cfg.probe_tilt_deg), sides)
     batch.set_parameter("gravity_m_s2", gravity)

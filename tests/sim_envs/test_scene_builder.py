@@ -71,7 +71,7 @@ def test_unknown_body_model_is_named(tmp_path):
 def test_two_people_and_two_free_objects(tmp_path):
     aligned = lean_on_table()
     stool = furniture("stool", stool_boxes(0.3), mass_kg=5.0, position=(1.5, 0.0, 0.0))
-    other = replace(aligned.bodies[0], person=1, transl=aligned.bodies[0].transl + [0, 2.0, 0])
+    other = replace(aligned.bodies[0], person=1, transl=aligned.bodies[0].transl + np.array([0, 2.0, 0]))
     both = aligned_scene((aligned.bodies[0], other), (*aligned.assets, stool), {"table": ("left_hand",)})
     scene = build_sim_scene.run(both, cfg=CFG, out=tmp_path, progress=QUIET)
     model = load_model(scene)

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from hsimul3r.conventions import GRAVITY
+from hsimul3r.geometry.rotations import quaternion_from_axis_angle
+from hsimul3r.tracking import costs
+
+
+def test_nothing_costs_at_the_reference():
+    joints, quats = np.random.default_rng(0).normal(size=(22, 3)), np.tile([1.0, 0, 0, 0], (22, 1))
+    assert costs.position_error(joints[None], joints) == 0
+    assert costs.rotation_error(quats[None], quats) == 0
+    assert costs.object_tilt(quats[:1], quats[0]) == 0
+
+
+def test_position_error_is_the_mean_squared_distance():
+    moved = np.zeros((1, 4, 3))
+    moved[0, 0] = [0.3, 0.0, 0.4]
+    assert costs.position_error(moved, np.zeros((4, 3)))[0] == pytest.approx(0.25 / 4)
+
+
+def test_rotation_error_is_the_squared_angle_whatever_the_sign_of_the_quaternion():
+    turn = quaternion_from_axis_angle(np.array([[0.0, 0.6, 0.0]]))
+    still = np.array([[1.0, 0, 0, 0]])
+    assert costs.rotation_error(turn[None], still)[0] == pytest.approx(0.36)
+    assert costs.rotation_error(-turn[None], still)[0] == pytest.approx(0.36)
+
+
+def test_turning_about_the_vertical_is_no_tilt():
+    still = np.array([1.0, 0, 0, 0])
+    assert costs.object_tilt(quaternion_from_axis_angle(np.array([[0, 0, 1.0]])), still)[0] == pytest.approx(0)
+    assert costs.object_tilt(quaternion_from_axis_angle(np.array([[0, 0.5, 0.0]])), still)[0] == pytest.approx(1 - np.cos(0.5))
+
+
+def test_missing_contact_fades_with_force():
+    weight = 70 * GRAVITY
+    force = np.array([[0.0], [0.025 * weight], [0.05 * weight], [weight]])
+    np.testing.assert_allclose(costs.missing_contact(force, 70.0), [1.0, 0.5, 0.0, 0.0])
+    assert costs.missing_contact(np.zeros((3, 0)), 70.0).tolist() == [0, 0, 0]
+
+
+def test_penetration_counts_beyond_what_is_allowed():
+    np.testing.assert_allclose(costs.penetration(np.array([0.0, 0.02, 0.03, 1.0])), [0, 0, 0.5, 1.0])
+
+
+def test_points_follow_their_frames():
+    quat = quaternion_from_axis_angle(np.array([[[0.0, 0.0, np.pi / 2]]]))
+    world = costs.points_of(np.array([[[1.0, 0, 0]]]), quat, np.array([[1.0, 0, 0]]))
+    np.testing.assert_allclose(world, [[[1.0, 1.0, 0.0]]], atol=1e-12)
