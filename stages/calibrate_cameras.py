@@ -51,6 +51,8 @@ class CalibrateCamerasConfig:
     """Fewer scene points do not count against the people."""
     max_keypoint_error_px: float = 16.0
     """Feature cameras whose people reproject worse than this (median) are compared with cameras from people alone."""
+    worst_keypoint_error_px: float = 40.0
+    """Cameras whose people reproject worse than this (median) are refused."""
     focal_ratios: tuple[float, ...] = (0.55, 0.8, 1.1)
     """Starts of an unknown focal length over the long side."""
     focal_ratio: float = 0.8
@@ -88,8 +90,8 @@ def run(
     solution = _solve_with_features(problem, matches, capture, cfg) if matches is not None else None
     if solution is None or _is_doubtful(solution, cfg):
         solution = _better(solution, _solve_by_people(problem, matches, capture, cfg))
-    _require_cameras(solution, capture, matches, cfg)
-    return _rig(solution, persons, images, matches, cfg)
+    solution = _require_cameras(solution, capture, matches, cfg)
+    return _rig(solution, persons, images, matches)
 
 
 def _linked_people(people: People) -> tuple[tuple[int, ...], Sightings]:
@@ -157,7 +159,11 @@ def _solve_with_features(
 ) -> _Solution | None:
     """Cameras by incremental mapping, in people's metres, refined together; None where features relate too little."""
     lenses = [
-        colmap.Lens(group=_mapping_group(capture, v), focal_px=problem.focal_px[g], is_trusted=problem.focal_spread[g] < 0.2)
+        colmap.Lens(
+            group=_mapping_group(capture, v),
+            focal_px=float(problem.focal_px[g]),
+            is_trusted=bool(problem.focal_spread[g] < 0.2),
+        )
         for v, g in enumerate(problem.lens)
     ]
     mapped = colmap.map_views(matches, capture.size_px, lenses, cfg.mapping)
@@ -227,16 +233,21 @@ def _better(a: _Solution | None, b: _Solution | None) -> _Solution | None:
 
 def _require_cameras(
     solution: _Solution | None, capture: Capture, matches: Correspondences | None, cfg: CalibrateCamerasConfig
-) -> None:
+) -> _Solution:
     views = len(capture.images)
-    counts = (
-        "" if matches is None else f"{max((len(p.index) for p in matches.pairs), default=0)} scene features match at best, "
-    )
     if solution is None or solution.cameras.is_registered.sum() < 2:
-        raise NoOverlap(f"in {views} photos {counts}and no person was recognised in two of them.")
+        best = max((len(pair.index) for pair in matches.pairs), default=0) if matches is not None else 0
+        raise NoOverlap(
+            f"of {views} photos no two share enough scene features ({best} match at best), "
+            "and nobody was recognised in two of them."
+        )
+    error = _keypoint_error(solution)
+    if not error < cfg.worst_keypoint_error_px:
+        raise NoOverlap(f"no cameras explain the people seen in {views} photos (they miss by {error:.0f} px).")
     parallax = np.degrees(_widest_parallax(solution))
     if parallax < cfg.min_baseline_deg:
         raise NoOverlap(f"all {views} photos were taken from nearly the same place ({parallax:.1f} degrees apart).")
+    return solution
 
 
 def _widest_parallax(solution: _Solution) -> float:
@@ -248,9 +259,8 @@ def _widest_parallax(solution: _Solution) -> float:
 
 
 def _rig(
-    solution: _Solution, persons: tuple[int, ...], images: tuple[ndarray, ...], matches: Correspondences | None,
-    cfg: CalibrateCamerasConfig,
-) -> CameraRig:  # fmt: skip
+    solution: _Solution, persons: tuple[int, ...], images: tuple[ndarray, ...], matches: Correspondences | None
+) -> CameraRig:
     first = solution.cameras.T_cam_world[np.argmax(solution.cameras.is_registered)]
     to_first = Similarity(scale=1.0, R=first[:3, :3], t=first[:3, 3])
     tracks = dataclasses.replace(solution.problem.tracks, points=to_first.apply(solution.state.points))
@@ -267,8 +277,7 @@ def _rig(
         tracks=_coloured(tracks, images),
         persons=persons,
         skeletons=to_first.apply(solution.state.skeletons),
-        report=_report(solution, cfg)
-        | {"feature_matches": float(sum(len(p.index) for p in matches.pairs)) if matches else 0.0},
+        report=_report(solution, matches),
     )
 
 
@@ -282,13 +291,14 @@ def _coloured(tracks: PointTracks, images: tuple[ndarray, ...]) -> PointTracks:
     return dataclasses.replace(tracks, colors=colors)
 
 
-def _report(solution: _Solution, cfg: CalibrateCamerasConfig) -> dict[str, float]:
+def _report(solution: _Solution, matches: Correspondences | None) -> dict[str, float]:
     """Each term of the adjustment in px or cm."""
     problem, state, cameras = solution.problem, solution.state, solution.cameras
     report = {
         "views": float(len(problem.lens)),
         "registered_views": float(cameras.is_registered.sum()),
         "parallax_deg": float(np.degrees(_widest_parallax(solution))),
+        "feature_matches": float(sum(len(pair.index) for pair in matches.pairs)) if matches is not None else 0.0,
         "scene_points": float(len(state.points)),
     }
     errors = {"keypoints": keypoint_errors(problem, state)}

@@ -125,7 +125,8 @@ def initial_state(problem: BundleProblem, cameras: Cameras, skeletons: Float[nda
     return BundleState(
         log_focal=np.log(focal), k1=cameras.k1[first],
         R=cameras.T_cam_world[:, :3, :3], t=cameras.T_cam_world[:, :3, 3],
-        log_size=np.zeros(len(skeletons)), log_lift=np.zeros(len(problem.sightings.view)), skeletons=skeletons, points=problem.tracks.points,
+        log_size=np.zeros(len(skeletons)), log_lift=np.zeros(len(problem.sightings.view)),
+        skeletons=skeletons, points=problem.tracks.points,
     )  # fmt: skip
 
 

@@ -63,17 +63,10 @@ def bone_lengths(skeleton: Float[ndarray, "*batch 21 3"]) -> Float[ndarray, "*ba
     return np.linalg.norm(skeleton[..., BONES[:, 0], :] - skeleton[..., BONES[:, 1], :], axis=-1)
 
 
-def rescale_to_reference(
-    skeleton: Float[ndarray, "21 3"], confidence: Float[ndarray, "21"], reference: Float[ndarray, "bones"]
-) -> Float[ndarray, "21 3"]:
-    """Skeleton times the median ratio of the reference's limbs to its own: detectors' metres are up to 16% small."""
-    return skeleton * length_ratio(skeleton, confidence, reference)
-
-
 def length_ratio(
     skeleton: Float[ndarray, "21 3"], confidence: Float[ndarray, "21"], reference: Float[ndarray, "bones"]
 ) -> float:
-    """Weighted median of reference length / own length over the limbs that are seen."""
+    """Weighted median of reference / own length over the limbs that are seen: detectors' metres are up to 16% small."""
     own = bone_lengths(skeleton)[LIMBS]
     weight = confidence[BONES[LIMBS]].min(1) + 1e-3
     ratio = reference[LIMBS] / np.maximum(own, 1e-6)
@@ -100,13 +93,10 @@ def lift(
     Linear least squares for the translation: X + t on the ray (x, y, 1) is (X + t)_xy = xy (X + t)_z.
     """
     posed = skeleton @ ray_rotation(hips_centre(xy)).T
-    w = np.where(confidence > MIN_CONFIDENCE, confidence, 0)[:, None]
-    ones, zeros = np.ones((len(xy), 1)), np.zeros((len(xy), 1))
-    rows = np.concatenate([w * np.hstack([ones, zeros, -xy[:, :1]]), w * np.hstack([zeros, ones, -xy[:, 1:]])])
-    target = np.concatenate(
-        [w[:, 0] * (xy[:, 0] * posed[:, 2] - posed[:, 0]), w[:, 0] * (xy[:, 1] * posed[:, 2] - posed[:, 1])]
-    )
-    return posed + np.linalg.lstsq(rows, target, rcond=None)[0]
+    w = np.where(confidence > MIN_CONFIDENCE, confidence, 0)[:, None, None]
+    rows = np.concatenate([np.broadcast_to(np.eye(2), (len(xy), 2, 2)), -xy[:, :, None]], axis=2)
+    target = xy * posed[:, 2:] - posed[:, :2]
+    return posed + np.linalg.lstsq((w * rows).reshape(-1, 3), (w[..., 0] * target).ravel(), rcond=None)[0]
 
 
 def relate_views(

@@ -71,7 +71,7 @@ def _extract(
     extractor: nn.Module, image: UInt8[ndarray, "height width 3"], mask: Bool[ndarray, "height width"], count: int
 ) -> dict[str, Tensor]:
     height, width = image.shape[:2]
-    tensor = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float() / 255
+    tensor = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255
     out = extractor({"image": tensor})
     xy = out["keypoints"][0].round().long()
     is_scene = ~torch.from_numpy(mask)[xy[:, 1].clamp(0, height - 1), xy[:, 0].clamp(0, width - 1)]

@@ -42,9 +42,8 @@ def verify_matches(matches: Correspondences, sizes_px: Int[ndarray, "views 2"], 
     """Keep the matches of each pair that one fundamental matrix or homography explains; drop pairs with too few."""
     pycolmap = _pycolmap()
     options = _two_view_options(pycolmap, cfg)
-    cameras = [
-        pycolmap.Camera.create_from_model_name(1, "SIMPLE_PINHOLE", float(max(s)), int(s[0]), int(s[1])) for s in sizes_px
-    ]
+    create = pycolmap.Camera.create_from_model_name
+    cameras = [create(1, "SIMPLE_PINHOLE", float(max(size)), int(size[0]), int(size[1])) for size in sizes_px]
     kept = []
     for pair in matches.pairs:
         if len(pair.index) < cfg.min_inliers:

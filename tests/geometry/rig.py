@@ -70,10 +70,8 @@ def scatter(cameras, count=150, *, noise_px=0.0, outliers=0.0, seed=0):
     """Points of a floor and two walls, seen where they fall into the pictures."""
     rng = np.random.default_rng(seed)
     floor = rng.uniform([-2, -1.5, 0], [2, 2, 0], (count // 2, 3))
-    walls = np.concatenate(
-        [rng.uniform([-2, 2, 0], [2, 2, 2], (count // 4, 3)), rng.uniform([2, -1, 0], [2, 2, 2], (count // 4, 3))]
-    )
-    points = np.concatenate([floor, walls])
+    back, side = (rng.uniform(low, [2, 2, 2], (count // 4, 3)) for low in ([-2, 2, 0], [2, -1, 0]))
+    points = np.concatenate([floor, back, side])
     uv = np.stack([project(cameras, v, points) for v in range(len(cameras.size_px))], axis=1)
     is_inside = ((uv >= 0) & (uv <= cameras.size_px - 1)).all(-1)
     is_inside &= (is_inside.sum(1) >= 2)[:, None]

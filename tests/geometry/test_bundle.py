@@ -81,7 +81,7 @@ def test_clean_observations_give_back_the_truth():
     found = bundle.cameras_of(problem, state, cameras.size_px)
     turn_deg, shift = pose_errors(cameras, found)
     # The priors of k1 (0 +- 0.1) and the start's focal (truth) pull a little, hence not zero.
-    assert cost < 3.0
+    assert cost < 5.0
     assert turn_deg < 0.05 and shift < 0.04
     assert found.focal_px[0] == pytest.approx(900, rel=0.002)
     assert found.k1[0] == pytest.approx(-0.05, abs=0.003)
