@@ -1,17 +1,17 @@
-"""Who is who across views: 3D skeletons and colours of clothes compared for every two views, then one consistent labelling."""
+"""Who is who across views: 3D skeletons and colours of clothes compared for every two views, one labelling for all views."""
 
 from dataclasses import dataclass
 from itertools import combinations, permutations
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
 
 from hsimul3r.perception.keypoints import rows
 
-LUMINANCE_WEIGHT = 0.3
-"""Brightness says less than hue: the same shirt is seen in sun and in shade."""
+LUMINANCE_WEIGHT = 0.1
+"""Brightness says little: the same shirt is seen in sun and in shade."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +26,16 @@ class SeenPerson:
 
 @dataclass(frozen=True, kw_only=True)
 class IdentityCosts:
-    """Costs in metres of joint distance. `unlinked` is the price of a person who stays without partner although one is free."""
+    """What a link between two views costs: the residual of a rigid fit over what is usual, and the difference of colours."""
 
-    colour: float = 0.004
-    unlinked: float = 0.6
+    residual_alone_m: float = 0.15
+    residual_group_m: float = 0.3
+    """Usual distance left by one rigid motion between the views: of one skeleton, and of several people together, whose places
+    along the viewing ray are uncertain too."""
+    colour: float = 20.0
+    """Usual difference of colours, CIELAB."""
+    link: float = 3.2
+    """A link that costs more than this is worse than none."""
     most_people: int = 5
 
 
@@ -52,63 +58,112 @@ def clothes_colour(
     return np.concatenate(colours) * np.tile([LUMINANCE_WEIGHT, 1.0, 1.0], 2)
 
 
-def link_people(people: tuple[SeenPerson, ...], costs: IdentityCosts = IdentityCosts()) -> tuple[int, ...]:
+def link_people(people: tuple[SeenPerson, ...], costs: IdentityCosts) -> tuple[int, ...]:
     """An identity for each seen person, no two of one view alike; -1 for a person linked to nobody.
 
-    For every two views each way to pair their people is priced: the distance that one rigid motion leaves between the
-    paired skeletons, plus their colours' distance, plus a price for the unpaired. Clusters are then merged in the order of
-    their total evidence (`pairing_evidence`), so that a wrong link between two views is outvoted by the other views.
-    Identities are numbered by their number of views, largest first. People of one view beyond `most_people` stay unlinked.
+    All views are judged together, so that a wrong link between two views is outvoted by the others: the labelling with the
+    lowest `price` is searched by adding view after view, pricing every way to pair its people with those known, then by
+    single changes; each view is the first once. Identities are numbered by their number of views, largest first. Where no
+    view shows two people, all are one. People of one view beyond the first `most_people` stay unlinked.
     """
-    evidence = np.zeros((len(people), len(people)))
-    views = sorted({person.view for person in people})
-    for first, second in combinations(views, 2):
-        a = [i for i, person in enumerate(people) if person.view == first][: costs.most_people]
-        b = [i for i, person in enumerate(people) if person.view == second][: costs.most_people]
-        between = pairing_evidence([people[i] for i in a], [people[i] for i in b], costs)
-        evidence[np.ix_(a, b)] = between
-        evidence[np.ix_(b, a)] = between.T
-    return merge_by_evidence([person.view for person in people], evidence)
+    views = np.array([person.view for person in people])
+    if len(set(views.tolist())) == len(people):
+        return (0,) * len(people) if len(people) > 1 else (-1,) * len(people)
+    rank = np.array([(views[:i] == view).sum() for i, view in enumerate(views)])
+    chosen = np.flatnonzero(rank < costs.most_people)
+    links = measure_links([people[i] for i in chosen])
+    starts = [_improve(_add_views(links, int(first), costs), links, costs) for first in np.unique(links.views)]
+    best = min(starts, key=lambda labels: price(labels, links, costs))
+    labels = -np.ones(len(people), int) - np.arange(len(people))
+    labels[chosen] = best
+    return _number(labels)
 
 
-def pairing_evidence(a: list[SeenPerson], b: list[SeenPerson], costs: IdentityCosts) -> Float[ndarray, "a b"]:
-    """For each link the price of the best pairing without it minus that of the best pairing with it, metres."""
-    colour = np.array([[np.linalg.norm(one.colour - other.colour) for other in b] for one in a])
-    moments = np.array([[_moments(one, other) for other in b] for one in a])
-    with_link, without_link = (np.full((len(a), len(b)), np.inf) for _ in range(2))
-    fewest = min(len(a), len(b))
-    for pairs in _pairings(len(a), len(b)):
-        rows_, columns = (np.array([pair[side] for pair in pairs], int) for side in (0, 1))
-        price = costs.unlinked * (fewest - len(pairs)) + costs.colour * colour[rows_, columns].sum()
-        if pairs:
-            price += len(pairs) * _rigid_residual(moments[rows_, columns].sum(axis=0))
-        is_linked = np.zeros((len(a), len(b)), bool)
-        is_linked[rows_, columns] = True
-        with_link = np.where(is_linked, np.minimum(with_link, price), with_link)
-        without_link = np.where(is_linked, without_link, np.minimum(without_link, price))
-    return without_link - with_link
+@dataclass(frozen=True, kw_only=True)
+class Links:
+    """All pairs of people of different views; link l joins people first[l] and second[l] of the pair of views pair[l]."""
+
+    views: Int[ndarray, "people"]
+    first: Int[ndarray, "links"]
+    second: Int[ndarray, "links"]
+    pair: Int[ndarray, "links"]
+    moments: Float[ndarray, "links 17"]
+    colour: Float[ndarray, "links"]
 
 
-def merge_by_evidence(views: list[int], evidence: Float[ndarray, "people people"]) -> tuple[int, ...]:
-    """Greedy correlation clustering: while it is positive, the two clusters without a common view and with the largest total
-    evidence are merged. Returns the cluster of each person, numbered by size, -1 for a cluster of one."""
-    clusters = [[i] for i in range(len(views))]
-    while True:
-        best, chosen = 0.0, None
-        for i, j in combinations(range(len(clusters)), 2):
-            if {views[p] for p in clusters[i]} & {views[p] for p in clusters[j]}:
-                continue
-            total = float(evidence[np.ix_(clusters[i], clusters[j])].sum())
-            if total > best:
-                best, chosen = total, (i, j)
-        if chosen is None:
-            break
-        clusters[chosen[0]] += clusters.pop(chosen[1])
-    identity = np.full(len(views), -1)
-    linked = sorted((c for c in clusters if len(c) > 1), key=lambda c: (-len(c), min(c)))
-    for number, cluster in enumerate(linked):
-        identity[cluster] = number
-    return tuple(int(i) for i in identity)
+def measure_links(people: list[SeenPerson]) -> Links:
+    views = np.array([person.view for person in people])
+    first, second = np.nonzero(views[:, None] < views[None])
+    return Links(
+        views=views,
+        first=first,
+        second=second,
+        pair=views[first] * (views.max() + 1) + views[second],
+        moments=np.array([_moments(people[i], people[j]) for i, j in zip(first, second)]),
+        colour=np.array([np.linalg.norm(people[i].colour - people[j].colour) for i, j in zip(first, second)]),
+    )
+
+
+def price(labels: Int[ndarray, "people"], links: Links, costs: IdentityCosts) -> float:
+    """Sum over identities of (number of views - 1) times the mean cost of its links less `costs.link`.
+
+    A link costs the residual of the one rigid motion that relates all the people linked between its two views, over what is
+    usual, and its colours' difference, over what is usual.
+    """
+    chosen = np.flatnonzero(labels[links.first] == labels[links.second])
+    if len(chosen) == 0:
+        return 0.0
+    _, pair = np.unique(links.pair[chosen], return_inverse=True)
+    together = np.zeros((pair.max() + 1, 17))
+    np.add.at(together, pair, links.moments[chosen])
+    usual = np.where(together[:, 0] > 1.5, costs.residual_group_m, costs.residual_alone_m)
+    cost = (_rigid_residual(together) / usual)[pair] + links.colour[chosen] / costs.colour - costs.link
+    _, identity = np.unique(labels[links.first[chosen]], return_inverse=True)
+    count = np.bincount(identity)
+    views = (1 + np.sqrt(1 + 8 * count)) / 2
+    return float(((views - 1) * np.bincount(identity, cost) / count).sum())
+
+
+def _add_views(links: Links, first: int, costs: IdentityCosts) -> Int[ndarray, "people"]:
+    """A labelling made by adding the views, `first` and then those with most people, each at its lowest price."""
+    labels = -1 - np.arange(len(links.views))
+    crowd = {int(view): int((links.views == view).sum()) for view in np.unique(links.views)}
+    for view in sorted(crowd, key=lambda v: (v != first, -crowd[v], v)):
+        here = np.flatnonzero(links.views == view)
+        known = np.unique(labels[labels >= 0])
+        fresh = np.arange(len(here)) + (known.max() + 1 if len(known) else 0)
+        tries = []
+        for pairs in _pairings(len(here), len(known)):
+            attempt = labels.copy()
+            attempt[here] = fresh
+            for i, k in pairs:
+                attempt[here[i]] = known[k]
+            tries.append(attempt)
+        labels = min(tries, key=lambda attempt: price(attempt, links, costs))
+    return labels
+
+
+def _improve(labels: Int[ndarray, "people"], links: Links, costs: IdentityCosts) -> Int[ndarray, "people"]:
+    """Give one person another identity, exchanging it with whoever has it in that view, as long as that lowers the price."""
+    lowest, is_done = price(labels, links, costs), False
+    while not is_done:
+        is_done = True
+        for i in range(len(labels)):
+            for label in [*np.unique(labels), labels.max() + 1]:
+                attempt = np.where((links.views == links.views[i]) & (labels == label), labels[i], labels)
+                attempt[i] = label
+                found = price(attempt, links, costs)
+                if found < lowest - 1e-9:
+                    labels, lowest, is_done = attempt, found, False
+    return labels
+
+
+def _number(labels: Int[ndarray, "people"]) -> tuple[int, ...]:
+    """Labels as 0, 1, ... by number of views and order of appearance; -1 where a label occurs once."""
+    _, start, inverse, count = np.unique(labels, return_index=True, return_inverse=True, return_counts=True)
+    order = sorted(np.flatnonzero(count > 1), key=lambda k: (-count[k], start[k]))
+    number = {int(k): i for i, k in enumerate(order)}
+    return tuple(number.get(int(k), -1) for k in inverse)
 
 
 def _pairings(count_a: int, count_b: int) -> list[list[tuple[int, int]]]:
@@ -131,12 +186,12 @@ def _moments(a: SeenPerson, b: SeenPerson) -> Float[ndarray, "17"]:
     return np.concatenate([[1.0], weight @ x, weight @ y, second.ravel(), [norms]])
 
 
-def _rigid_residual(moments: Float[ndarray, "17"]) -> float:
-    """Root mean square distance after the best rotation and translation (Kabsch), from `_moments`."""
-    total, x, y = moments[0], moments[1:4], moments[4:7]
-    covariance = moments[7:16].reshape(3, 3) / total - np.outer(x, y) / total**2
-    spread = moments[16] / total - (x @ x + y @ y) / total**2
+def _rigid_residual(moments: Float[ndarray, "fits 17"]) -> Float[ndarray, "fits"]:
+    """Root mean square distance after the best rotation and translation (Kabsch), from sums of `_moments`."""
+    mean = moments / moments[:, :1]
+    x, y = mean[:, 1:4], mean[:, 4:7]
+    covariance = mean[:, 7:16].reshape(-1, 3, 3) - x[:, :, None] * y[:, None, :]
+    spread = mean[:, 16] - (x**2).sum(axis=1) - (y**2).sum(axis=1)
     singular = np.linalg.svd(covariance, compute_uv=False)
-    if np.linalg.det(covariance) < 0:
-        singular[2] = -singular[2]
-    return float(np.sqrt(max(0.0, spread - 2 * singular.sum())))
+    singular[:, 2] *= np.where(np.linalg.det(covariance) < 0, -1, 1)
+    return np.sqrt(np.maximum(0.0, spread - 2 * singular.sum(axis=1)))
