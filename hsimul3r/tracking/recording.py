@@ -98,7 +98,7 @@ def rollout_of(
     labelled = {target.pair for target in problem.targets}
     force = recording.contact_force_n[:, sim]
     shown = [i for i, name in enumerate(simulation.contact_names) if name in labelled or force[:, i].max() > 0]
-    reference = np.array([person.joints for person in problem.people]).reshape(len(problem.people), -1, 3)
+    reference = np.array([person.joints for person in problem.people]).reshape(len(problem.people), len(BODY_JOINTS), 3)
     names = simulation.qpos_names, simulation.ctrl_names
     distance = np.linalg.norm(recording.joints[:, sim] - reference, axis=-1).mean(axis=-1)
     return Rollout(
