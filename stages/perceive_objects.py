@@ -45,7 +45,7 @@ Masks = tuple[Bool[ndarray, "height width"], ...]
 
 def quick_fit() -> FitConfig:
     """Settings for a shape that is good enough to guide a segmentation."""
-    return FitConfig(first_generations=10, coarse_generations=30, survivors=0.15, kept_families=1, fine_generations=30)
+    return FitConfig(first_generations=10, coarse_generations=30, survivors=8, adjusted=2, kept_families=1, fine_generations=30)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,9 +32,12 @@ class FitConfig:
     coarse_generations: int = 45
     coarse_population: int = 14
     coarse_sigma: float = 0.8
-    survivors: float = 0.34
-    """Part of the starts (families x yaws) that go on after the first generations."""
+    survivors: int = 16
+    """Starts (families x yaws) that go on after the first generations."""
+    adjusted: int = 5
+    """Starts that Levenberg-Marquardt improves."""
     kept_families: int = 2
+    """Families that are fitted finely."""
     lm_iterations: int = 8
     lm_limit_px: float = 6.0
     fine_generations: int = 160
@@ -72,53 +75,59 @@ class ParametricGenerator:
         if (coarse.labels == UNKNOWN).all():
             raise NoObject("No view has a mask of the object.")
         fine = crop(observation, object_px=cfg.fine_px, size=cfg.fine_size)
-        states = self._coarse(observation, coarse, seed)[: max(count, cfg.kept_families)]
-        fitted = [self._refine(state, coarse, fine, seed) for state in states]
+        states = _best_of_each_family([self._adjust(state) for state in self._coarse(observation, coarse, seed)])
+        fitted = [self._refine(state, fine, seed) for state in states[: max(count, cfg.kept_families)]]
         fitted.sort(key=lambda state: state.energy)
         return tuple(_candidate(state) for state in fitted[:count])
 
     def _coarse(self, observation: Observation, crops: Crops, seed: int) -> list[_State]:
-        """Best start of every family, the best family first."""
+        """The best starts, best first."""
         searches = self._searches(observation, crops, seed)
         for search in searches:
             search.run(self.cfg.first_generations)
         searches.sort(key=lambda search: search.energy)
-        for search in searches[: max(1, round(self.cfg.survivors * len(searches)))]:
+        for search in searches[: self.cfg.survivors]:
             search.run(self.cfg.coarse_generations - self.cfg.first_generations)
         searches.sort(key=lambda search: search.energy)
-        best: dict[str, _State] = {}
-        for search in searches:
-            best.setdefault(search.objective.family.name, search.state())
-        return list(best.values())
+        return [search.state() for search in searches[: self.cfg.adjusted]]
 
     def _searches(self, observation: Observation, crops: Crops, seed: int) -> list["_Search"]:
         cfg, place = self.cfg, box_centre(observation)
-        return [
-            _Search(
-                Objective(
-                    kind, crops, observation, start=np.array([*place, yaw]), weights=cfg.weights, has_shifts=False
-                ),
-                extra=_foreign(kind, observation.category) * cfg.foreign_category,
-                population=cfg.coarse_population,
-                sigma=cfg.coarse_sigma,
-                seed=seed,
-            )
+        objectives = [
+            Objective(kind, crops, observation, start=np.array([*place, yaw]), weights=cfg.weights, has_shifts=False)
             for kind in self.kinds
             for yaw in _yaw_starts(kind, observation.facing)
-        ]  # fmt: skip
+        ]
+        return [
+            _Search(one, extra=self._extra(one), population=cfg.coarse_population, sigma=cfg.coarse_sigma, seed=seed)
+            for one in objectives
+        ]
 
-    def _refine(self, state: _State, coarse: Crops, fine: Crops, seed: int) -> _State:
-        """LM and fine CMA with a shift per view."""
-        cfg, old = self.cfg, state.objective
-        shifted = _moved(old, coarse)
-        z = np.concatenate([state.z, np.zeros(shifted.size - shifted.shape_size)])
-        z = levenberg_marquardt(shifted, z, iterations=cfg.lm_iterations, limit_px=cfg.lm_limit_px)
-        extra = _foreign(old.family, old.observation.category) * cfg.foreign_category
+    def _adjust(self, state: _State) -> _State:
+        """Levenberg-Marquardt with a shift per view."""
+        objective = state.objective.moved(state.objective.crops)
+        z = np.concatenate([state.z, np.zeros(objective.size - objective.shape_size)])
+        z = levenberg_marquardt(objective, z, iterations=self.cfg.lm_iterations, limit_px=self.cfg.lm_limit_px)
+        return _State(float(objective(z[None])[0]) + self._extra(objective), objective, z)
+
+    def _refine(self, state: _State, crops: Crops, seed: int) -> _State:
+        """Fine CMA."""
+        cfg, objective = self.cfg, state.objective.moved(crops)
         search = _Search(
-            _moved(old, fine), extra=extra, population=cfg.fine_population, sigma=cfg.fine_sigma, seed=seed, start=z
+            objective,
+            extra=self._extra(objective),
+            population=cfg.fine_population,
+            sigma=cfg.fine_sigma,
+            seed=seed,
+            start=state.z,
         )
         search.run(cfg.fine_generations)
         return search.state()
+
+    def _extra(self, objective: Objective) -> float:
+        category = objective.observation.category
+        is_foreign = category != "" and category not in objective.family.categories
+        return self.cfg.foreign_category * is_foreign
 
 
 class _Search:
@@ -226,15 +235,12 @@ class _DistanceProblem:
         return np.stack([signed_distance_image(mask, self.limit_px) for mask in masks])
 
 
-def _moved(objective: Objective, crops: Crops) -> Objective:
-    """The same object seen in other crops, with a shift per view."""
-    return Objective(
-        objective.family, crops, objective.observation, start=objective.start, weights=objective.weights, has_shifts=True
-    )
-
-
-def _foreign(kind: Family, category: str) -> bool:
-    return category != "" and category not in kind.categories
+def _best_of_each_family(states: Sequence[_State]) -> list[_State]:
+    """Best first."""
+    best: dict[str, _State] = {}
+    for state in sorted(states, key=lambda state: state.energy):
+        best.setdefault(state.objective.family.name, state)
+    return list(best.values())
 
 
 def _yaw_starts(kind: Family, facing: float | None) -> tuple[float, ...]:

@@ -122,6 +122,12 @@ class Objective:
         self._low = np.array([parameter.low for parameter in family.parameters])
         self._range = np.array([parameter.high for parameter in family.parameters]) - self._low
 
+    def moved(self, crops: Crops) -> "Objective":
+        """The same object seen in other crops, with a shift per view."""
+        return Objective(
+            self.family, crops, self.observation, start=self.start, weights=self.weights, has_shifts=True
+        )  # fmt: skip
+
     def poses(self, z: Float[ndarray, "n size"]) -> Float[ndarray, "n 3"]:
         """Place and yaw (x, y, yaw)."""
         return self.start + z[:, :3] * np.array([XY_UNIT_M, XY_UNIT_M, YAW_UNIT])
