@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import yaml
 
 from hsimul3r.errors import BadConfig
@@ -84,16 +85,22 @@ def _override(default: Config, entries: Any, path: Path, where: str) -> Config:
 def _value(default: Any, value: Any, path: Path, where: str) -> Any:
     if dataclasses.is_dataclass(default):
         return _override(default, value, path, f"{where}.")
-    if isinstance(default, tuple):
-        return tuple(value)
-    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(default, tuple) and isinstance(value, list):
+        return _tuples(value)
+    if isinstance(default, float) and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
-    if default is not None and value is not None and type(value) is not type(default):
+    if default is not None and value is not None and not isinstance(value, type(default)):
         raise BadConfig(path, f"'{where}' is {value!r}; expected {type(default).__name__}, as in {default!r}")
     return value
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
-    return list(value) if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value.item() if isinstance(value, np.generic) else value
