@@ -139,6 +139,8 @@ def sequence(body: FittedBody, errors_px: ndarray) -> BodySequence:
         **_statistics(errors_px),
         "floor_gap_left_m": float(gaps[0]),
         "floor_gap_right_m": float(gaps[1]),
+        "floor_gap_left_by_views_m": float(body.free_gap_m[0]),
+        "floor_gap_right_by_views_m": float(body.free_gap_m[1]),
         "stands_left": float(body.stands[0]),
         "stands_right": float(body.stands[1]),
     }

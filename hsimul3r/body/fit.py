@@ -110,6 +110,8 @@ class FittedBody:
     soles: Float[ndarray, "2 4 3"]
     stands: Bool[ndarray, "2"]
     """Which feet (left, right) were taken to stand on the floor."""
+    free_gap_m: Float[ndarray, "2"]
+    """Height of each foot's lowest point as the views alone have it, before the floor counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +159,7 @@ class BodyProblem:
     tracked: tuple[PointTable, ...]
     """Keypoints, soles and outline vertices of each person."""
     outlines: tuple[OutlineMatches, ...] = ()
+    keeps_floor: bool = False
     uses_views: bool = True
     """False: fit the triangulated skeletons instead of the keypoints in the views."""
 
@@ -200,7 +203,9 @@ class BodyProblem:
                 out.append(self.skeleton_rows(p, unknowns, state))
             if self.outlines:
                 out.append(self.outline_rows(p, unknowns, state))
-            out += [*self.floor_rows(p, state), self.prior_rows(p, unknowns, with_jacobian=with_jacobian)]
+            if self.keeps_floor:
+                out += self.floor_rows(p, state)
+            out.append(self.prior_rows(p, unknowns, with_jacobian=with_jacobian))
         return out
 
     def _rows(
@@ -353,19 +358,24 @@ def fit_bodies(
     problem = _joined([alone for alone, _ in started], is_scale_fixed=is_scale_fixed)
     x = np.concatenate([[log_scale], *(own[SHARED:] for _, own in started)])
     x = minimise(problem, x, iterations=config.iterations // 2, on_step=on_step)
+    free_gaps = lowest_points(problem, x)
     problem = _standing(problem, x)
     x = minimise(problem, x, iterations=config.iterations // 2, on_step=on_step)
     for _ in range(config.outline_rounds if len(masks) else 0):
         problem = _outlined(_standing(problem, x), x, masks)
         x = minimise(problem, x, iterations=config.outline_iterations, on_step=on_step)
-    return _result(problem, x)
+    return _result(problem, x, free_gaps)
+
+
+def lowest_points(problem: BodyProblem, x: Float[ndarray, "unknowns"]) -> Float[ndarray, "persons 2"]:
+    """Height of every foot's lowest point."""
+    state = problem.state(x, with_jacobian=False)
+    return np.stack([state.soles(p)[0][:, 2].reshape(2, 4).min(1) for p in range(len(problem.people))])
 
 
 def _standing(problem: BodyProblem, x: ndarray) -> BodyProblem:
-    """The problem with the feet near the floor held to it."""
-    state = problem.state(x, with_jacobian=False)
-    soles = np.stack([state.soles(p)[0].reshape(2, 4, 3) for p in range(len(problem.people))])
-    return replace(problem, stands=soles[..., 2].min(-1) < problem.config.floor_gate_m)
+    """The problem with the floor, and the feet near it held to it."""
+    return replace(problem, stands=lowest_points(problem, x) < problem.config.floor_gate_m, keeps_floor=True)
 
 
 def _outlined(problem: BodyProblem, x: ndarray, masks: Sequence[ndarray]) -> BodyProblem:
@@ -496,7 +506,7 @@ def _joined(alone: Sequence[BodyProblem], *, is_scale_fixed: bool) -> BodyProble
     )
 
 
-def _result(problem: BodyProblem, x: ndarray) -> FittedPeople:
+def _result(problem: BodyProblem, x: ndarray, free_gaps: ndarray) -> FittedPeople:
     state = problem.state(x, with_jacobian=False)
     bodies = []
     for p, person in enumerate(problem.people):
@@ -512,6 +522,7 @@ def _result(problem: BodyProblem, x: ndarray) -> FittedPeople:
                 keypoints=state.keypoints(p)[0],
                 soles=state.soles(p)[0].reshape(2, 4, 3),
                 stands=problem.stands[p],
+                free_gap_m=free_gaps[p],
             )
         )
     return FittedPeople(scale=float(np.exp(x[0])), bodies=tuple(bodies))

@@ -116,7 +116,7 @@ def problem_of(seen, cameras, *, outlines=(), tracked=None):
     return BodyProblem(
         body=BODY, cameras=cameras, people=(seen,), config=FitConfig(), root=np.eye(3)[None],
         sigma_px=(np.full((len(seen.view), 21), 5.0),), is_scale_fixed=False, stands=np.ones((1, 2), bool),
-        tracked=(tracked or body_points(BODY),), outlines=outlines,
+        tracked=(tracked or body_points(BODY),), outlines=outlines, keeps_floor=True,
     )  # fmt: skip
 
 
