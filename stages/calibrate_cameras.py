@@ -65,6 +65,7 @@ class CalibrateCamerasConfig:
     """Prior stature of people of whom nothing is known; spreads are relative."""
     min_baseline_deg: float = 2.0
     """Views closer together than this, as seen from the person, cannot be told apart."""
+    seed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +92,7 @@ def run(
     if solution is None or _is_doubtful(solution, cfg):
         solution = _better(solution, _solve_by_people(problem, matches, capture, cfg))
     solution = _require_cameras(solution, capture, matches, cfg)
-    return _rig(solution, persons, images, matches)
+    return _rig(solution, persons, images, matches, cfg)
 
 
 def _linked_people(people: People) -> tuple[tuple[int, ...], Sightings]:
@@ -166,13 +167,13 @@ def _solve_with_features(
         )
         for v, g in enumerate(problem.lens)
     ]
-    mapped = colmap.map_views(matches, capture.size_px, lenses, cfg.mapping)
+    mapped = colmap.map_views(matches, capture.size_px, lenses, cfg=cfg.mapping, seed=cfg.seed)
     anchored = anchor_to_people(mapped, problem) if mapped is not None else None
     if anchored is None:
         return None
     cameras, skeletons = anchored
     start = restrict(problem, cameras.is_registered)
-    uv = join_matches(colmap.verify_matches(matches, capture.size_px, cfg.mapping))
+    uv = join_matches(colmap.verify_matches(matches, capture.size_px, cfg=cfg.mapping, seed=cfg.seed))
     solution = _Solution(problem=start, state=initial_state(start, cameras, skeletons), cameras=cameras)
     solution = _refine(solution, uv, cfg.track_errors_px, cfg)
     return solution if len(solution.state.points) >= cfg.min_tracks else None
@@ -194,7 +195,7 @@ def _solve_by_people(
     alone = _Solution(problem=restrict(problem, cameras.is_registered), state=state, cameras=cameras)
     if matches is None:
         return alone
-    uv = join_matches(colmap.verify_matches(matches, capture.size_px, cfg.mapping))
+    uv = join_matches(colmap.verify_matches(matches, capture.size_px, cfg=cfg.mapping, seed=cfg.seed))
     refined = _refine(alone, uv, cfg.track_errors_from_people_px, cfg)
     agrees = len(refined.state.points) >= max(cfg.min_tracks, 0.3 * len(uv))
     return refined if agrees and not _is_doubtful(refined, cfg) else alone
@@ -259,7 +260,11 @@ def _widest_parallax(solution: _Solution) -> float:
 
 
 def _rig(
-    solution: _Solution, persons: tuple[int, ...], images: tuple[ndarray, ...], matches: Correspondences | None
+    solution: _Solution,
+    persons: tuple[int, ...],
+    images: tuple[ndarray, ...],
+    matches: Correspondences | None,
+    cfg: CalibrateCamerasConfig,
 ) -> CameraRig:
     first = solution.cameras.T_cam_world[np.argmax(solution.cameras.is_registered)]
     to_first = Similarity(scale=1.0, R=first[:3, :3], t=first[:3, 3])
@@ -270,7 +275,7 @@ def _rig(
             adapter="aliked+lightglue+colmap+people" if by_features else "people",
             scale_source="stature",
             frame="first registered camera",
-            seed=cfg.mapping.seed,
+            seed=cfg.seed,
             licences=(*aliked_lightglue.LICENCES, *colmap.LICENCES) if by_features else (),
         ),
         cameras=transform_cameras(solution.cameras, to_first),

@@ -25,7 +25,6 @@ class MappingConfig:
     min_inliers: int = 12
     init_min_inliers: int = 24
     init_min_angle_deg: float = 4.0
-    seed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +37,12 @@ class Lens:
     """EXIF or the user says so; otherwise `focal_px` is a guess that COLMAP replaces by its own."""
 
 
-def verify_matches(matches: Correspondences, sizes_px: Int[ndarray, "views 2"], cfg: MappingConfig) -> Correspondences:
+def verify_matches(
+    matches: Correspondences, sizes_px: Int[ndarray, "views 2"], *, cfg: MappingConfig, seed: int
+) -> Correspondences:
     """Keep the matches of each pair that one fundamental matrix or homography explains; drop pairs with too few."""
     pycolmap = _pycolmap()
-    options = _two_view_options(pycolmap, cfg)
+    options = _two_view_options(pycolmap, cfg, seed)
     create = pycolmap.Camera.create_from_model_name
     cameras = [create(1, "SIMPLE_PINHOLE", float(max(size)), int(size[0]), int(size[1])) for size in sizes_px]
     kept = []
@@ -59,15 +60,15 @@ def verify_matches(matches: Correspondences, sizes_px: Int[ndarray, "views 2"], 
 
 
 def map_views(
-    matches: Correspondences, sizes_px: Int[ndarray, "views 2"], lenses: Sequence[Lens], cfg: MappingConfig
+    matches: Correspondences, sizes_px: Int[ndarray, "views 2"], lenses: Sequence[Lens], *, cfg: MappingConfig, seed: int
 ) -> Cameras | None:
     """Cameras of the views that COLMAP could register, in a frame and scale of its own; None where it found no pair."""
     pycolmap = _pycolmap()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _write_database(pycolmap, folder, matches, sizes_px, lenses)
-        pycolmap.verify_matches(folder / "db.db", folder / "pairs.txt", options=_two_view_options(pycolmap, cfg))
-        options = _mapper_options(pycolmap, cfg)
+        pycolmap.verify_matches(folder / "db.db", folder / "pairs.txt", options=_two_view_options(pycolmap, cfg, seed))
+        options = _mapper_options(pycolmap, cfg, seed)
         models = pycolmap.incremental_mapping(folder / "db.db", folder, folder / "out", options=options)
     if not models:
         return None
@@ -81,22 +82,22 @@ def _pycolmap() -> Any:
     return pycolmap
 
 
-def _two_view_options(pycolmap: Any, cfg: MappingConfig) -> Any:
+def _two_view_options(pycolmap: Any, cfg: MappingConfig, seed: int) -> Any:
     options = pycolmap.TwoViewGeometryOptions()
     options.min_num_inliers = cfg.min_inliers
     options.ransac.max_error = cfg.max_error_px
-    options.ransac.random_seed = cfg.seed
+    options.ransac.random_seed = seed
     return options
 
 
-def _mapper_options(pycolmap: Any, cfg: MappingConfig) -> Any:
+def _mapper_options(pycolmap: Any, cfg: MappingConfig, seed: int) -> Any:
     options = pycolmap.IncrementalPipelineOptions()
     options.min_num_matches = cfg.min_inliers
     options.min_model_size = 2
     options.multiple_models = False
     options.extract_colors = False
     options.num_threads = options.mapper.num_threads = 1
-    options.random_seed = options.mapper.random_seed = options.triangulation.random_seed = cfg.seed
+    options.random_seed = options.mapper.random_seed = options.triangulation.random_seed = seed
     options.triangulation.ignore_two_view_tracks = False
     options.mapper.init_min_num_inliers = cfg.init_min_inliers
     options.mapper.init_min_tri_angle = cfg.init_min_angle_deg
