@@ -33,7 +33,7 @@ LICENCES = ("MoveNet: Apache-2.0", "BlazePose: Apache-2.0", "NanoDet: Apache-2.0
 class PerceivePeopleConfig:
     """How people are searched and when one is believed."""
 
-    whole_sizes: tuple[int, ...] = (384, 512, 768)
+    whole_sizes: tuple[int, ...] = (256, 384, 512, 768)
     """Network sizes at which the whole photo is searched."""
     window_size: int = 448
     window_shares: tuple[float, ...] = (0.6, 0.45)

@@ -38,12 +38,14 @@ def pool_poses(
     searched: Float[ndarray, "searches 4"],
     same_person: float = 0.35,
     same_pose: float = 0.5,
+    as_sure: float = 0.75,
     pooled: int = 8,
 ) -> tuple[PooledPose, ...]:
     """One pose per person, most confident first.
 
-    Estimates more similar (OKS) than `same_person` to a more confident one are of the same person; of these the `pooled` most
-    confident that are more similar than `same_pose` are averaged. `searched` are the boxes of all searches that were made.
+    Estimates more similar (OKS) than `same_person` to a more confident one are of the same person. The most confident of these
+    is averaged with those that are more similar to it than `same_pose` and at least `as_sure` times as confident, `pooled` at
+    most: a search at an unfit scale is unsure. `searched` are the boxes of all searches that were made.
     """
     groups: list[list[int]] = []
     for i in np.argsort(-confidence.mean(axis=1), kind="stable"):
@@ -52,17 +54,27 @@ def pool_poses(
             groups[int(np.argmax(alike))].append(int(i))
         else:
             groups.append([int(i)])
-    return tuple(_pool(points[g], confidence[g], searched, same_pose, pooled) for g in groups)
+    poses = []
+    for group in groups:
+        lead = group[0]
+        like = [i for i in group if similarity(points[lead], confidence[lead], points[i], confidence[i]) >= same_pose]
+        best = [i for i in like if confidence[i].mean() >= as_sure * confidence[lead].mean()][:pooled]
+        poses.append(
+            _average(points[best], confidence[best], support=_support(points[lead], confidence[lead], len(group), searched))
+        )
+    return tuple(poses)
 
 
-def _pool(points: ndarray, confidence: ndarray, searched: ndarray, same_pose: float, pooled: int) -> PooledPose:
-    alike = [similarity(points[0], confidence[0], p, c) >= same_pose for p, c in zip(points, confidence)]
-    best = np.flatnonzero(alike)[:pooled]
-    weight = confidence[best, :, None] ** 2 + 1e-6
-    seen = points[0][confidence[0] > VISIBLE] if (confidence[0] > VISIBLE).any() else points[0]
+def _average(points: Float[ndarray, "n 17 2"], confidence: Float[ndarray, "n 17"], *, support: float) -> PooledPose:
+    weight = confidence[..., None] ** 2 + 1e-6
+    mean_px = (weight * points).sum(axis=0) / weight.sum(axis=0)
+    return PooledPose(keypoints_px=mean_px, confidence=confidence.mean(axis=0), support=support)
+
+
+def _support(
+    points: Float[ndarray, "17 2"], confidence: Float[ndarray, "17"], found: int, searched: Float[ndarray, "searches 4"]
+) -> float:
+    """How many of the searches whose box holds all visible points found the person, 1 at most."""
+    seen = points[confidence > VISIBLE] if (confidence > VISIBLE).any() else points
     is_covered = (searched[:, :2] <= seen.min(axis=0)).all(axis=1) & (searched[:, 2:] >= seen.max(axis=0)).all(axis=1)
-    return PooledPose(
-        keypoints_px=(weight * points[best]).sum(axis=0) / weight.sum(axis=0),
-        confidence=confidence[best].mean(axis=0),
-        support=min(1.0, len(points) / max(1, int(is_covered.sum()))),
-    )
+    return min(1.0, found / max(1, int(is_covered.sum())))
