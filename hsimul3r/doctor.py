@@ -63,7 +63,7 @@ def _version(package: str) -> str | None:
 
 
 def _rendering() -> str:
-    from sim_envs.render import check_rendering
+    from sim_envs.studio import check_rendering
 
     return check_rendering()
 

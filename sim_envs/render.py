@@ -83,7 +83,7 @@ def render_simulation(
     panels = [Panel(rollout=rollout, verdict=judged.get(rollout.controller), width=width) for rollout in rollouts]
     schedule = _schedule(max((len(r.qpos) - 1) / r.fps for r in rollouts), cfg)
     view = _framing(sim_scene, rollouts, width / height, cfg)
-    with Canvas(sim_scene, width=width, height=height) as canvas, Film(path, width * len(rollouts), cfg) as film:
+    with Canvas.of_scene(sim_scene, width=width, height=height) as canvas, Film(path, width * len(rollouts), cfg) as film:
         shown: tuple[float, Picture] | None = None
         for share, seconds in progress.track(schedule, "filming the simulation"):
             if shown is None or shown[0] != seconds:

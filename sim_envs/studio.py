@@ -51,22 +51,22 @@ class View:
 
 
 class Canvas:
-    """Draws states of one scene off screen. Use as a context manager; raises `RenderingUnavailable` without OpenGL."""
+    """Draws states of one model off screen. Use as a context manager; raises `RenderingUnavailable` without OpenGL."""
 
-    def __init__(self, scene: SimScene, *, width: int, height: int):
-        self.width, self.height = width, height
-        self._context = _gl_context(width, height)
+    def __init__(self, model: MjModel, *, width: int, height: int):
         mj = mujoco()
-
-        self.model = dressed_model(scene, width=width, height=height)
+        self.width, self.height, self.model = width, height, model
+        self._context, self._gl = _open_gl(model, width, height)
         self.data = mj.MjData(self.model)
-        self._context.make_current()
         self._scene = mj.MjvScene(self.model, maxgeom=2000)
         self._scene.flags[mj.mjtRndFlag.mjRND_REFLECTION] = False
-        self._gl = mj.MjrContext(self.model, mj.mjtFontScale.mjFONTSCALE_100)
-        mj.mjr_setBuffer(mj.mjtFramebuffer.mjFB_OFFSCREEN, self._gl)
         self._camera, self._option, self._marks = mj.MjvCamera(), mj.MjvOption(), mj.MjvPerturb()
         self._option.geomgroup[HIDDEN_GROUP] = 0
+
+    @classmethod
+    def of_scene(cls, scene: SimScene, *, width: int, height: int) -> Self:
+        """A canvas for the states of a scene."""
+        return cls(dressed_model(scene, width=width, height=height), width=width, height=height)
 
     def __enter__(self) -> Self:
         return self
@@ -113,6 +113,22 @@ class Canvas:
         mj.mjr_render(frame, self._scene, self._gl)
         mj.mjr_readPixels(picture, None, frame, self._gl)
         return picture[::-1]
+
+
+def check_rendering() -> str:
+    """Draw a ball and name the OpenGL renderer that drew it. Raises `RenderingUnavailable`."""
+    spec = mujoco().MjSpec()
+    spec.visual.global_.offwidth, spec.visual.global_.offheight = 64, 48
+    spec.worldbody.add_geom(size=[0.3, 0.0, 0.0], rgba=[1.0, 0.0, 0.0, 1.0])
+    with Canvas(spec.compile(), width=64, height=48) as canvas:
+        canvas.pose(np.zeros(0))
+        picture = canvas.draw(View(target=np.zeros(3), azimuth=0.0, elevation=0.0, distance_m=2.0))
+        from OpenGL import GL
+
+        name = GL.glGetString(GL.GL_RENDERER)
+    if picture[24, 32, 0] < 50 or picture[2, 2].max() > 50:
+        raise RenderingUnavailable("a ball was drawn wrong")
+    return name.decode() if isinstance(name, bytes) else str(name)
 
 
 def dressed_model(scene: SimScene, *, width: int, height: int) -> MjModel:
@@ -188,13 +204,21 @@ def _rgba(color: Color) -> list[float]:
     return [*(0.9 * channel / 255 for channel in color), 1.0]
 
 
-def _gl_context(width: int, height: int) -> Any:
-    """An off-screen OpenGL context: EGL on Linux unless MUJOCO_GL asks for another, else what mujoco picks."""
+def _open_gl(model: MjModel, width: int, height: int) -> tuple[Any, Any]:
+    """An off-screen OpenGL context, made current, and the model's data in it.
+
+    EGL on Linux unless MUJOCO_GL asks for another, else what MuJoCo picks.
+    """
+    mj = mujoco()
     try:
         if sys.platform == "linux" and os.environ.get("MUJOCO_GL", "egl") not in ("osmesa", "glfw"):
             from mujoco.egl import GLContext
         else:
             from mujoco.gl_context import GLContext
-        return GLContext(width, height)
-    except (ImportError, RuntimeError, AttributeError) as error:  # AttributeError: PyOpenGL's way to say that libEGL is absent
+        context = GLContext(width, height)
+        context.make_current()
+        resources = mj.MjrContext(model, mj.mjtFontScale.mjFONTSCALE_100)
+    except Exception as error:  # every driver fails in its own way; PyOpenGL raises AttributeError where libEGL is absent
         raise RenderingUnavailable(str(error)) from error
+    mj.mjr_setBuffer(mj.mjtFramebuffer.mjFB_OFFSCREEN, resources)
+    return context, resources

@@ -173,7 +173,7 @@ def draw_legend(image: Picture, entries: Sequence[tuple[str, Color]]) -> Picture
     if not entries:
         return image.copy()
     entries = [(_printable(name), color) for name, color in entries]
-    size = 11 + 3 * _unit(image)
+    size = 11 + 5 * _unit(image)
     font, pad, row = _font(size), size // 2, int(size * 1.5)
     width = int(max(font.getlength(name) for name, _ in entries)) + size + 3 * pad
     top = max(0, image.shape[0] - row * len(entries) - 2 * pad)

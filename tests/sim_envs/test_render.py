@@ -13,7 +13,7 @@ from hsimul3r.geometry.overlay import object_color, person_color
 from hsimul3r.progress import Progress
 from sim_envs.render import RenderConfig, render_simulation
 from sim_envs.scene_builder import load_model, qpos_names
-from sim_envs.studio import Canvas, View, dressed_model
+from sim_envs.studio import Canvas, View, check_rendering, dressed_model
 from stages import build_sim_scene
 
 SMALL = RenderConfig(size_px=(480, 240), fps=8, speed=1.0, hold_start_s=0.25, hold_end_s=0.5, header_px=40, footer_px=40)
@@ -35,7 +35,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> SimScene:
 @pytest.fixture
 def canvas(scene: SimScene):
     try:
-        opened = Canvas(scene, width=200, height=160)
+        opened = Canvas.of_scene(scene, width=200, height=160)
     except RenderingUnavailable as error:
         pytest.skip(f"no OpenGL on this machine: {error}")
     with opened:
@@ -100,6 +100,10 @@ def test_film_of_no_rollout_is_refused(scene: SimScene, tmp_path: Path) -> None:
         render_simulation(scene, (), (), tmp_path / "film.mp4", progress=Progress())
 
 
+def test_check_names_the_renderer(canvas: Canvas) -> None:
+    assert len(check_rendering()) > 2
+
+
 def test_missing_opengl_says_what_to_install(scene: SimScene, monkeypatch: pytest.MonkeyPatch) -> None:
     egl = pytest.importorskip("mujoco.egl", reason="PyOpenGL finds no EGL here", exc_type=(ImportError, AttributeError))
 
@@ -109,4 +113,4 @@ def test_missing_opengl_says_what_to_install(scene: SimScene, monkeypatch: pytes
     monkeypatch.setenv("MUJOCO_GL", "egl")
     monkeypatch.setattr(egl, "GLContext", fail)
     with pytest.raises(RenderingUnavailable, match="apt-get install libegl1"):
-        Canvas(scene, width=64, height=48)
+        Canvas.of_scene(scene, width=64, height=48)
