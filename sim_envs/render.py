@@ -58,13 +58,8 @@ class Panel:
     """One controller's simulation in the film."""
 
     rollout: Rollout
-    verdict: StabilityVerdict | None
-    width: int
-
-    @property
-    def title(self) -> str:
-        name = CONTROLLERS.get(self.rollout.controller, self.rollout.controller)
-        return name[:1].upper() + name[1:]
+    header: Picture
+    footer: Picture
 
 
 def render_simulation(
@@ -80,7 +75,7 @@ def render_simulation(
         raise ValueError("there is no rollout to film")
     judged = {verdict.controller: verdict for verdict in verdicts}
     width, height = cfg.size_px[0] // len(rollouts), cfg.size_px[1] - cfg.header_px - cfg.footer_px
-    panels = [Panel(rollout=rollout, verdict=judged.get(rollout.controller), width=width) for rollout in rollouts]
+    panels = [_panel(rollout, judged.get(rollout.controller), width, cfg) for rollout in rollouts]
     schedule = _schedule(max((len(r.qpos) - 1) / r.fps for r in rollouts), cfg)
     view = _framing(sim_scene, rollouts, width / height, cfg)
     with Canvas.of_scene(sim_scene, width=width, height=height) as canvas, Film(path, width * len(rollouts), cfg) as film:
@@ -91,7 +86,7 @@ def render_simulation(
                 turned = View(
                     target=view.target, azimuth=view.azimuth + orbit, elevation=view.elevation, distance_m=view.distance_m
                 )
-                shown = (seconds, np.hstack([_panel(canvas, panel, turned, seconds, cfg) for panel in panels]))
+                shown = (seconds, np.hstack([_draw_panel(canvas, panel, turned, seconds, cfg) for panel in panels]))
             film.add(shown[1])
 
 
@@ -102,36 +97,39 @@ def _schedule(duration_s: float, cfg: RenderConfig) -> list[tuple[float, float]]
     return [(float(share), float(share) * duration_s) for share in shares]
 
 
-def _panel(canvas: Canvas, panel: Panel, view: View, seconds: float, cfg: RenderConfig) -> Picture:
+def _panel(rollout: Rollout, verdict: StabilityVerdict | None, width: int, cfg: RenderConfig) -> Panel:
+    return Panel(rollout=rollout, header=_header(rollout.controller, verdict, width, cfg), footer=_footer(verdict, width, cfg))
+
+
+def _draw_panel(canvas: Canvas, panel: Panel, view: View, seconds: float, cfg: RenderConfig) -> Picture:
     rollout = panel.rollout
     frame = min(round(seconds * rollout.fps), len(rollout.qpos) - 1)
     canvas.pose(rollout.qpos[frame])
     picture = np.ascontiguousarray(canvas.draw(view))
     _draw_forces(picture, canvas, rollout, frame, view, cfg)
     picture = draw_text(picture, f"{seconds:.1f} s", (14, canvas.height - 16), 18, PLAIN)
-    return np.vstack([_header(panel, cfg), picture, _footer(panel, cfg)])
+    return np.vstack([panel.header, picture, panel.footer])
 
 
-def _header(panel: Panel, cfg: RenderConfig) -> Picture:
+def _header(controller: str, verdict: StabilityVerdict | None, width: int, cfg: RenderConfig) -> Picture:
     """Controller on the left, verdict on the right."""
-    bar = np.full((cfg.header_px, panel.width, 3), PAPER, np.uint8)
-    bar = draw_text(bar, panel.title, (16, cfg.header_px // 2), 24, INK)
-    if panel.verdict is None:
+    name = CONTROLLERS.get(controller, controller)
+    bar = np.full((cfg.header_px, width, 3), PAPER, np.uint8)
+    bar = draw_text(bar, name[:1].upper() + name[1:], (16, cfg.header_px // 2), 24, INK)
+    if verdict is None:
         return bar
-    word = "stable" if panel.verdict.is_stable else "not stable"
-    color = GOOD if panel.verdict.is_stable else BAD
+    word, color = ("stable", GOOD) if verdict.is_stable else ("not stable", BAD)
     bar[-4:] = color
-    return draw_text(
-        bar, f"{word}, type {panel.verdict.feedback_type}", (panel.width - 16, cfg.header_px // 2), 24, color, anchor="rm"
-    )
+    return draw_text(bar, f"{word}, type {verdict.feedback_type}", (width - 16, cfg.header_px // 2), 24, color, anchor="rm")
 
 
-def _footer(panel: Panel, cfg: RenderConfig) -> Picture:
+def _footer(verdict: StabilityVerdict | None, width: int, cfg: RenderConfig) -> Picture:
     """The verdict's reason on up to two lines."""
-    bar = np.full((cfg.footer_px, panel.width, 3), PAPER, np.uint8)
+    bar = np.full((cfg.footer_px, width, 3), PAPER, np.uint8)
     bar[:, -1] = bar[:, 0] = (220, 222, 226)
-    reason = panel.verdict.reason if panel.verdict else "not judged"
-    lines = textwrap.wrap(reason, width=max(20, int(panel.width / 8.2)), max_lines=2, placeholder=" ...")
+    lines = textwrap.wrap(
+        verdict.reason if verdict else "not judged", max(20, int(width / 8.2)), max_lines=2, placeholder=" ..."
+    )
     for i, line in enumerate(lines):
         bar = draw_text(bar, line, (16, int(cfg.footer_px * (i + 1) / (len(lines) + 1))), 16, INK)
     return bar

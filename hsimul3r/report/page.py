@@ -115,6 +115,7 @@ def _used(record: RunRecord) -> tuple[tuple[str, str], ...]:
         ("Metres come from", SCALE_SOURCES[newest.scale_source] + (f" ({stature:.2f} m, given)" if stature else "")),
         ("Body", body),
         ("Seed", ", ".join(map(str, seeds))),
+        ("Adapters", ", ".join(dict.fromkeys(artifact.provenance.adapter for artifact in made))),
         ("Licences", "; ".join(licences)),
         ("Made by", f"hsimul3r {__version__}"),
     ]
