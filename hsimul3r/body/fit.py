@@ -28,7 +28,7 @@ from hsimul3r.geometry.rotations import axis_angle_from_matrix, rotation_about_z
 SHARED = 1
 """Unknowns that all people share: the log of the scale."""
 KEYPOINT_SIGMA_M = {
-    "nose": 0.015, "eye": 0.015, "ear": 0.02, "shoulder": 0.025, "elbow": 0.025, "wrist": 0.025, "hip": 0.035, "knee": 0.025,
+    "nose": 0.015, "eye": 0.015, "ear": 0.03, "shoulder": 0.025, "elbow": 0.025, "wrist": 0.025, "hip": 0.035, "knee": 0.025,
     "ankle": 0.025, "heel": 0.03, "toe": 0.03,
 }  # fmt: skip
 """Spread of a detector's keypoints about the body's, by their kind: size of the joint, clothing, annotators' habit."""
@@ -70,13 +70,13 @@ class FitConfig:
     """A foot lower than this is taken to stand on the floor."""
     outline_sigma_m: float = 0.015
     outline_reach_m: float = 0.08
-    outline_count: int = 15
+    outline_count: int = 25
     """All outline matches of one person in one view count as so many."""
     outline_cauchy: float = 1.5
     outline_rounds: int = 3
     outline_iterations: int = 6
     skeleton_sigma_m: float = 0.05
-    clothing_m: float = 0.008
+    clothing_m: float = 0.012
     """How far clothes stand off the body."""
     posture_weight: float = 1.0
     start_iterations: int = 12
