@@ -6,6 +6,7 @@ import pytest
 
 from hsimul3r.artifacts import Capture, People, Provenance
 from hsimul3r.errors import NoPerson
+from hsimul3r.perception.identity import IdentityCosts
 from hsimul3r.perception.keypoints import rows
 from hsimul3r.progress import Progress
 from stages import perceive_people
@@ -60,6 +61,12 @@ def test_two_crops_of_one_person_give_one_identity_mask_and_picture(tmp_path, le
         assert (tmp_path / f"keypoints_{person.view}.png").is_file()
     people.save(tmp_path)
     np.testing.assert_array_equal(People.load(tmp_path).views[1].keypoints_px, second.keypoints_px)
+
+
+def test_people_whom_nothing_links_raise_no_person(tmp_path, lego4):
+    small = [cv2.resize(image, None, fx=0.5, fy=0.5) for image in (lego4[1][60:660, 330:830], lego4[3][150:720, 360:860])]
+    with pytest.raises(NoPerson, match="nobody could be recognised in two of them"):
+        perceive(small, tmp_path, replace(FAST, identity=IdentityCosts(link=-10.0)))
 
 
 LEGO4_PEOPLE = {  # A torso point per person and view, read off the photos: the standing, the beige, the red.
