@@ -61,7 +61,7 @@ def run(sim_scene: SimScene, *, cfg: TrackMotionConfig, out: Path, progress: Pro
         report = {
             "is_certified": float(solution.is_certified),
             "iterations": float(solution.iterations),
-            "planned_steps": float(solution.simulated_steps),
+            "planned_s": solution.simulated_s,
         }
     rollout = _judged(plan, judge, sim_scene, problem, recording)
     return replace(

@@ -11,9 +11,9 @@ Fidelity = Literal["plan", "judge"]
 """`plan` is the coarse, fast simulation in which samples are compared; `judge` the fine one that decides."""
 
 Parameter = Literal["contact_recovery_s", "gravity_m_s2", "force_n", "mass_kg", "friction"]
-"""What may differ between the simulations of a batch: contact_recovery_s (sims,) is the time constant with which
-penetration decays, 0 for the hardest contact, gravity_m_s2 (sims, 3) the acceleration, force_n (sims, 3) a world force at a body's centre of mass, mass_kg and friction
-(sims,) a body's."""
+"""What may differ between the simulations of a batch: contact_recovery_s (sims,) is the time constant with which penetration
+decays, 0 for the hardest contact; gravity_m_s2 (sims, 3) the acceleration; force_n (sims, 3) a world force at a body's centre
+of mass; mass_kg and friction (sims,) a body's."""
 
 
 @dataclass(frozen=True, kw_only=True)

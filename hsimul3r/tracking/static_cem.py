@@ -14,14 +14,14 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from hsimul3r.conventions import BODY_JOINTS
-from hsimul3r.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle
+from hsimul3r.conventions import BODY_JOINTS, SMPLX_PARENTS
+from hsimul3r.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle, matrix_from_quaternion
 from hsimul3r.losses.scene import patch_distance
 from hsimul3r.tracking import costs
 from hsimul3r.tracking.costs import CostWeights
 from hsimul3r.tracking.layout import HumanLayout, velocity_names
 from hsimul3r.tracking.pd import hold_reconstruction
-from hsimul3r.tracking.problem import TrackingProblem
+from hsimul3r.tracking.problem import PersonReference, TrackingProblem
 from hsimul3r.tracking.recording import Plan, SoftStart, soften
 from hsimul3r.tracking.simulation import Simulation
 
@@ -57,6 +57,11 @@ class StaticCemConfig:
     """Bounds on the spread, in units of the first one."""
     root_m: float = 0.025
     root_rad: float = 0.035
+    lean_rad: float = 0.03
+    """Spread of leaning as a whole over the feet."""
+    first_horizon_s: float = 1.0
+    """Horizon of the first iteration; it grows to `horizon_s` over `horizon_growth` iterations."""
+    horizon_growth: int = 6
     offset_share: float = 0.8
     """Spread of the servo offsets, in units of the joint's pose spread."""
     weights: CostWeights = field(default_factory=CostWeights)
@@ -78,12 +83,13 @@ class StaticSolution:
     plan: Plan
     is_certified: bool
     iterations: int
-    simulated_steps: int
+    simulated_s: float
+    """Of all samples together, in the coarse simulation."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSpace:
-    """Samples (people, size) around the reconstruction: root shift 3, root turn 3, pose 63, servo offsets."""
+    """Samples (people, size) around the reconstruction: root shift 3, root turn 3, lean 2, pose 63, servo offsets."""
 
     problem: TrackingProblem
     layouts: tuple[HumanLayout, ...]
@@ -103,7 +109,7 @@ class SearchSpace:
             problem=problem,
             layouts=tuple(HumanLayout.of(person.name, *names) for person in problem.people),
             reference=hold_reconstruction(problem, *names),
-            scale=np.concatenate([np.full(3, cfg.root_m), np.full(3, cfg.root_rad), pose, offset]),
+            scale=np.concatenate([np.full(3, cfg.root_m), np.full(3, cfg.root_rad), np.full(2, cfg.lean_rad), pose, offset]),
             offset_joints=support,
         )
 
@@ -114,12 +120,12 @@ class SearchSpace:
         qpos = np.tile(self.reference.qpos, (len(samples), 1))
         ctrl = np.tile(self.reference.ctrl[0], (len(samples), 1))
         for i, (person, layout) in enumerate(zip(self.problem.people, self.layouts)):
-            z = samples[:, i]
-            turn = matrix_from_axis_angle(z[:, 3:6]) @ matrix_from_axis_angle(person.pose[0])
-            posed = person.pose[1:] + z[:, 6:69].reshape(-1, len(BODY_JOINTS) - 1, 3)
-            pose = np.concatenate([axis_angle_from_matrix(turn)[:, None], posed], axis=1)
-            layout.write_pose(qpos, person.root + z[:, :3], pose)
-            pose[:, list(self.offset_joints)] += z[:, 69:].reshape(len(z), -1, 3)
+            shift, turn, lean, change, offset = np.split(samples[:, i], (3, 6, 8, 8 + 3 * (len(BODY_JOINTS) - 1)), axis=1)
+            root, pose = leaned(person, lean)
+            pose[:, 0] = axis_angle_from_matrix(matrix_from_axis_angle(turn) @ matrix_from_axis_angle(pose[:, 0]))
+            pose[:, 1:] += change.reshape(len(pose), -1, 3)
+            layout.write_pose(qpos, root + shift, pose)
+            pose[:, list(self.offset_joints)] += offset.reshape(len(pose), -1, 3)
             layout.write_targets(ctrl, pose)
         return qpos, ctrl
 
@@ -127,6 +133,25 @@ class SearchSpace:
         """The plan of one sample."""
         qpos, ctrl = self.states(sample[None])
         return Plan(qpos=qpos[0], ctrl=ctrl)
+
+
+def leaned(
+    person: PersonReference, lean: Float[ndarray, "sims 2"]
+) -> tuple[Float[ndarray, "sims 3"], Float[ndarray, "sims 22 3"]]:
+    """The person turned as a whole about its lower foot by small angles about the world's X and Y, soles kept level.
+
+    It is how people shift their weight, and takes many joints to say otherwise. Returns root position and pose.
+    """
+    tilt = matrix_from_axis_angle(np.concatenate([lean, np.zeros((len(lean), 1))], axis=1))
+    ankles = [BODY_JOINTS.index(f"{side}_ankle") for side in ("left", "right")]
+    pivot = person.joints[min(ankles, key=lambda joint: float(person.joints[joint, 2]))]
+    pose = np.tile(person.pose, (len(lean), 1, 1))
+    pose[:, 0] = axis_angle_from_matrix(tilt @ matrix_from_axis_angle(person.pose[0]))
+    for ankle in ankles:
+        R_world_shin = matrix_from_quaternion(person.quats[SMPLX_PARENTS[ankle]])
+        back = R_world_shin.T @ np.swapaxes(tilt, -1, -2) @ R_world_shin
+        pose[:, ankle] = axis_angle_from_matrix(back @ matrix_from_axis_angle(person.pose[ankle]))
+    return pivot + (person.root - pivot) @ np.swapaxes(tilt, -1, -2), pose
 
 
 Certify = Callable[[Sequence[Plan]], list[Certificate]]
@@ -147,7 +172,7 @@ def optimise(
     space = SearchSpace.of(problem, simulation, cfg)
     size = (len(problem.people), len(space.scale))
     mean, spread = np.zeros(size), np.tile(space.scale, (len(problem.people), 1))
-    best, best_score, iteration = space.reference, -np.inf, 0
+    best, best_score, iteration, simulated_s = space.reference, -np.inf, 0, 0.0
     candidates = [space.reference]
     for iteration in range(cfg.max_iterations + 1):
         if iteration % cfg.check_every == 0 or iteration == cfg.max_iterations:
@@ -155,16 +180,25 @@ def optimise(
                 if certificate.score > best_score:
                     best, best_score = plan, certificate.score
                 if certificate.is_valid:
-                    return _solution(plan, True, iteration, simulation, cfg)
+                    return StaticSolution(
+                        plan=plan, is_certified=True, iterations=iteration, simulated_s=simulated_s * cfg.samples
+                    )
         if iteration == cfg.max_iterations:
             break
         samples = antithetic(rng, mean, spread, cfg.samples)
-        cost = shooting_cost(samples, space, simulation, cfg, soft_start)
+        cost = shooting_cost(samples, space, simulation, cfg, soft_start, horizon_s=horizon_of(iteration, cfg))
+        simulated_s += horizon_of(iteration, cfg)
         leader = np.stack([samples[cost[:, i].argmin(), i] for i in range(size[0])])
         mean, spread = update(samples, cost, mean, spread, space.scale, cfg)
         candidates = [space.plan(mean), space.plan(leader)]
         on_iteration(1.0)
-    return _solution(best, False, iteration, simulation, cfg)
+    return StaticSolution(plan=best, is_certified=False, iterations=iteration, simulated_s=simulated_s * cfg.samples)
+
+
+def horizon_of(iteration: int, cfg: StaticCemConfig) -> float:
+    """Short at first, when a fall is soon seen, and growing: what is left then are slow falls."""
+    share = min(iteration / max(cfg.horizon_growth, 1), 1.0)
+    return min(cfg.first_horizon_s, cfg.horizon_s) * (1 - share) + cfg.horizon_s * share
 
 
 def antithetic(
@@ -208,11 +242,13 @@ def shooting_cost(
     simulation: Simulation,
     cfg: StaticCemConfig,
     soft_start: SoftStart,
+    *,
+    horizon_s: float,
 ) -> Float[ndarray, "sims people"]:
     """Mean cost over the horizon of every sample, per person; a simulation that diverges costs more than any other."""
     moment = MomentCost.of(space.problem, simulation, cfg.weights)
     qpos, ctrl = space.states(samples)
-    frames, end = round(cfg.horizon_s * cfg.control_hz), round(cfg.end_s * cfg.control_hz)
+    frames, end = round(horizon_s * cfg.control_hz), round(cfg.end_s * cfg.control_hz)
     steps = round(1.0 / (cfg.control_hz * simulation.timestep_s))
     soften(simulation, soft_start.recovery(0.0))
     simulation.reset(qpos)
@@ -316,8 +352,3 @@ def _fixed_points(simulation: Simulation, bodies: list[str], local: list[ndarray
     if not bodies:
         return np.zeros((simulation.count, 0, 3))
     return costs.points_of(*simulation.body_poses(bodies), np.array(local))
-
-
-def _solution(plan: Plan, certified: bool, iterations: int, simulation: Simulation, cfg: StaticCemConfig) -> StaticSolution:
-    steps = iterations * cfg.samples * round(cfg.horizon_s / simulation.timestep_s)
-    return StaticSolution(plan=plan, is_certified=certified, iterations=iterations, simulated_steps=steps)

@@ -74,7 +74,7 @@ def test_a_better_start_costs_less(chair):
     space = SearchSpace.of(problem, simulation, SMALL)
     samples = np.zeros((8, 1, len(space.scale)))
     samples[1, 0, 2] = 0.3
-    cost = shooting_cost(samples, space, simulation, SMALL, SoftStart())
+    cost = shooting_cost(samples, space, simulation, SMALL, SoftStart(), horizon_s=0.5)
     assert cost[0, 0] == cost[2, 0] < cost[1, 0]
 
 
