@@ -15,7 +15,7 @@ from hsimul3r.errors import NotASingleMoment
 from hsimul3r.geometry.cameras import transform_points
 from hsimul3r.geometry.rotations import angle_between
 from hsimul3r.geometry.sdf import ConvexUnion, Moved
-from hsimul3r.interaction.detect import FLOOR, ContactPair, decide_contacts, lowest, part_gap
+from hsimul3r.interaction.detect import FEWEST_OVER, FLOOR, ContactPair, decide_contacts, is_carried, lowest, part_gap
 from hsimul3r.interaction.kinematics import BodyChain, BodyState
 from hsimul3r.interaction.plan import plan_sheet
 from hsimul3r.interaction.solver import AlignmentWeights, Placement, SolidObject, align, placed
@@ -32,7 +32,7 @@ class AlignInteractionConfig:
     seed: int = 0
     weights: AlignmentWeights = field(default_factory=AlignmentWeights)
     closed_m: float = 0.01
-    """A contact counts as closed where its gap is below this."""
+    """A contact counts as closed where its gap is below this; a thigh or back that stays farther off does not touch after all."""
 
 
 def run(
@@ -53,6 +53,7 @@ def run(
         solution = align(chains, fitted, items, pairs, cameras=motion.cameras, weights=cfg.weights)
         advance(1)
     end = solution.placement
+    pairs = [pair for pair in pairs if not is_carried(pair.part) or _gap(items, pair, end) < cfg.closed_m]
     scene = AlignedScene(
         provenance=replace(objects.provenance, adapter="gated Eq. 3 / Eq. 4", seed=cfg.seed, frame="world",
                            scale_source=motion.provenance.scale_source, licences=_licences(motion, objects)),
@@ -120,7 +121,8 @@ def _contact(
 ) -> Contact:
     points, pose = _part(items, pair, end)
     query = pair.patch.query(points)
-    foot = query.foot[lowest(query)] if query.is_over.sum() >= 3 else pair.samples
+    over = int(query.is_over.sum())
+    foot = query.foot[lowest(query, max(over // 5, FEWEST_OVER))] if over >= FEWEST_OVER else pair.samples
     return Contact(
         person=motion.bodies[pair.person].person,
         part=pair.part,
@@ -128,6 +130,10 @@ def _contact(
         gap_m=part_gap(points, pair.patch, pair.samples),
         point=transform_points(pose, foot.mean(axis=0)),
     )
+
+
+def _gap(items: Sequence[SolidObject], pair: ContactPair, placement: Placement) -> float:
+    return part_gap(_part(items, pair, placement)[0], pair.patch, pair.samples)
 
 
 def _part(
@@ -146,7 +152,7 @@ def _report(
     end: Placement,
     cfg: AlignInteractionConfig,
 ) -> dict[str, float]:
-    gaps = [part_gap(_part(items, pair, end)[0], pair.patch, pair.samples) for pair in pairs]
+    gaps = [_gap(items, pair, end) for pair in pairs]
     report = {
         "contacts": float(len(pairs)),
         "contacts_with_objects": float(sum(pair.target != FLOOR for pair in pairs)),
@@ -172,7 +178,7 @@ def _figures(items: Sequence[SolidObject], pairs: Sequence[ContactPair], placeme
         query = items[pair.target].solid.query(points)
         eq3 += non_contact_loss(points, pair.samples).value
         eq4 += contact_loss(query.distance, query.gradient).value
-        gaps.append(abs(part_gap(points, pair.patch, pair.samples)))
+        gaps.append(abs(_gap(items, pair, placement)))
     return {
         "sp3d_percent": score.sp3d_percent,
         "penetration_max_mm": score.max_depth_mm,

@@ -39,12 +39,16 @@ RULES: Mapping[str, ContactRule] = {
     "buttocks": ContactRule(reach_m=0.28, depth_m=0.15, near_m=0.25, coverage=0.25, height_m=(0.15, 1.0)),
     "thigh": ContactRule(reach_m=0.10, depth_m=0.15, near_m=0.0, coverage=0.25, height_m=(0.15, 1.0)),
     "back": ContactRule(reach_m=0.06, depth_m=0.12, near_m=0.0, coverage=0.25, height_m=(0.0, 2.0)),
-    "hand": ContactRule(reach_m=0.10, depth_m=0.08, near_m=0.06, coverage=0.25, height_m=(0.2, 1.4)),
+    "hand": ContactRule(reach_m=0.11, depth_m=0.08, near_m=0.06, coverage=0.25, height_m=(0.2, 1.4)),
     "forearm": ContactRule(reach_m=0.05, depth_m=0.10, near_m=0.0, coverage=0.4, height_m=(0.2, 1.4)),
     "foot": ContactRule(reach_m=0.10, depth_m=0.15, near_m=0.06, coverage=0.4, height_m=(0.04, 0.8)),
 }
-FLOOR_REACH_M = 0.06
+FLOOR_REACH_M = 0.08
 FLOOR_DEPTH_M = 0.15
+STANDING_REACH_M = 0.25
+"""Somebody who does not sit stands on the lower foot, up to this far above the floor."""
+FEWEST_OVER = 3
+"""Fewer vertices over a patch than this do not say how far the part is from it."""
 THIGH_SLACK_M = 0.03
 """A sitter's thigh touches the seat where it is at most this much farther from it than the buttocks."""
 
@@ -62,18 +66,23 @@ class ContactPair:
 
 
 def part_gap(points: Float[ndarray, "points 3"], patch: Patch, samples: Float[ndarray, "samples 3"]) -> float:
-    """Mean signed distance of the tenth of the part's vertices that is lowest over the patch; the Euclidean distance to the
-    patch's samples where too few are over it."""
+    """Smallest signed distance of the part's vertices that are over the patch, negative where one is behind it; the Euclidean
+    distance to the patch's samples where too few are over it."""
     query = patch.query(points)
-    if query.is_over.sum() < 3:
+    if query.is_over.sum() < FEWEST_OVER:
         return float(np.linalg.norm(points[:, None] - samples[None], axis=2).min())
-    return float(query.distance[lowest(query)].mean())
+    return float(query.distance[query.is_over].min())
 
 
-def lowest(query: PatchQuery) -> Int[ndarray, "lowest"]:
-    """Indices of the tenth, at least three, of the points over a patch that is nearest to it or deepest behind it."""
+def lowest(query: PatchQuery, count: int) -> Int[ndarray, "count"]:
+    """Indices of the `count` points over a patch that are nearest to it or deepest behind it."""
     over = np.flatnonzero(query.is_over)
-    return over[np.argsort(query.distance[over], kind="stable")[: max(3, len(over) // 10)]]
+    return over[np.argsort(query.distance[over], kind="stable")[:count]]
+
+
+def is_carried(part: str) -> bool:
+    """Parts that touch a seat because the buttocks do."""
+    return part == "back" or part.endswith("thigh")
 
 
 def is_sitting(state: BodyState) -> bool:
@@ -89,16 +98,24 @@ def decide_contacts(
     *,
     seed: int,
 ) -> tuple[ContactPair, ...]:
-    """All contacts of all people with objects and floor, by `RULES`."""
+    """All contacts of all people with objects and floor, by `RULES`, each person being first set upright on the floor: by how
+    much the body as a whole floats or sinks says nothing about what it touches."""
     pairs: list[ContactPair] = []
     for person, (chain, state) in enumerate(zip(chains, states)):
-        scout = _Scout(person, chain, state, assets, seed)
+        scout = _Scout(person, chain, set_on_floor(chain, state), assets, seed)
         for target in range(len(assets)):
             pairs += scout.carried(target)
             pairs += [pair for side in ("left", "right") if (pair := scout.rested(f"{side}_hand", target))]
             pairs += [pair for side in ("left", "right") if (pair := scout.rested(f"{side}_forearm", target))]
         pairs += [pair for side in ("left", "right") if (pair := scout.stood(f"{side}_foot"))]
     return tuple(pairs)
+
+
+def set_on_floor(chain: BodyChain, state: BodyState) -> BodyState:
+    """The body raised or lowered so that its lower foot touches the floor, where that foot carries it or nearly does."""
+    gap = min(float(np.sort(state.vertices[chain.parts[f"{side}_foot"], 2])[:3].mean()) for side in ("left", "right"))
+    reach = FLOOR_REACH_M if is_sitting(state) else STANDING_REACH_M
+    return chain.state(state.pose, state.transl - gap * UP) if -FLOOR_DEPTH_M < gap < reach else state
 
 
 class _Scout:

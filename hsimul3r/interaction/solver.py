@@ -1,9 +1,9 @@
 """Gated Eq. 3 / Eq. 4 with stay terms, minimised over people and objects together.
 
-    E = w sum_contacts l_gated + w sum_rest l_contact + 1/2 sum_stay |r / sigma|^2
+    E = sum_contacts w l_gated + sum_rest w l_contact + 1/2 sum_stay |r / sigma|^2
 
 l_gated is Eq. 3 until a part is within the gate of its surface. From then on it is Eq. 4, and Eq. 3 of the part's nearest
-vertices where their gap exceeds `hold_m`, so that the stay terms cannot pull the part off again. l_contact (Eq. 4) keeps all
+vertex where its gap exceeds `hold_m`, so that the stay terms cannot pull the part off again. l_contact (Eq. 4) keeps all
 other skin out of objects and floor. The stay terms hold the pose, the root, and the projections of joints and object corners in
 every registered view near the fitted ones. Norms and hinges are smoothed by eps = 1 mm; each step minimises parabolas that lie
 above them (iteratively reweighted Gauss-Newton), damped after Levenberg and Marquardt, and is taken where it lowers E.
@@ -22,15 +22,13 @@ from hsimul3r.conventions import SMPLX_JOINTS
 from hsimul3r.geometry.cameras import project_with_jacobian, transform_points
 from hsimul3r.geometry.rotations import axis_angle_from_matrix, rotation_about_z
 from hsimul3r.geometry.sdf import SignedDistanceField
-from hsimul3r.interaction.detect import FLOOR, ContactPair, lowest
+from hsimul3r.interaction.detect import FEWEST_OVER, FLOOR, ContactPair, is_carried, lowest
 from hsimul3r.interaction.kinematics import BodyChain, BodyState
 from hsimul3r.interaction.patches import FloorPatch, PatchQuery
 from hsimul3r.losses.contact import GATE_M
 
 EPS_M = 0.001
 BODY_JOINT_COUNT = 22
-REST_COUNT = 50
-"""|H_p| of Eq. 4 for the skin that is no contact's part."""
 NEAR_M = 0.03
 """Skin farther out than this does not take part."""
 
@@ -45,7 +43,14 @@ def _default_joints() -> dict[str, float]:
 class AlignmentWeights:
     """Weights of the terms of E; sigmas are the deviations that cost one half."""
 
-    contact_per_m: float = 5000.0
+    contact_per_m: float = 8000.0
+    """Of Eq. 3."""
+    penetration_per_m: float = 1000.0
+    """Of each vertex inside: of Eq. 4 times |H_p|, so that a few deep vertices of a large part count."""
+    hold_per_m: float = 1500.0
+    """Of a closed contact that opens."""
+    carried_share: float = 0.2
+    """Of the above for thighs and back: the pelvis decides how deep a person sits."""
     gate_m: float = GATE_M
     hold_m: float = 0.002
     """Gap that a contact may keep once its gate has closed."""
@@ -223,8 +228,8 @@ class _Problem:
         before = self.is_closed.copy()
         for k, pair in enumerate(self.pairs):
             query = self._query(pair, placement)[0]
-            if query.is_over.sum() >= 3:
-                self.is_closed[k] |= query.distance[lowest(query)].mean() < self.weights.gate_m
+            if query.is_over.sum() >= FEWEST_OVER:
+                self.is_closed[k] |= query.distance[query.is_over].min() < self.weights.gate_m
         return bool((before != self.is_closed).any())
 
     def terms(self, placement: Placement) -> list[_Terms]:
@@ -240,17 +245,16 @@ class _Problem:
     def _contact(self, k: int, placement: Placement) -> list[_Terms]:
         pair = self.pairs[k]
         query, points, samples = self._query(pair, placement)
-        if not self.is_closed[k] or query.is_over.sum() < 3:
+        if not self.is_closed[k] or query.is_over.sum() < FEWEST_OVER:
             return [self._draw_together(pair, points, samples, placement)]
         over = np.flatnonzero(query.is_over)
-        share = self.weights.contact_per_m / len(points)
-        inside = self._inside(pair.person, pair.target, pair.vertices[over], _Way.at(query, over), share, placement)
-        low = lowest(query)
-        apart = self._inside(pair.person, pair.target, pair.vertices[low], _Way.at(query, low), share, placement)
+        inside = self._inside(pair.person, pair.target, pair.vertices[over], _Way.at(query, over), placement)
+        nearest = lowest(query, 1)
+        apart = self._inside(pair.person, pair.target, pair.vertices[nearest], _Way.at(query, nearest), placement)
         hold = _Terms(
-            residual=np.array([query.distance[low].mean() - self.weights.hold_m]),
-            weight=np.array([self.weights.contact_per_m]),
-            jacobian=-apart.jacobian.mean(axis=0, keepdims=True),
+            residual=query.distance[nearest] - self.weights.hold_m,
+            weight=np.array([self.weights.hold_per_m * (self.weights.carried_share if is_carried(pair.part) else 1.0)]),
+            jacobian=-apart.jacobian,
             penalty="hinge",
         )
         return [inside, hold]
@@ -284,16 +288,14 @@ class _Problem:
             query = self.objects[target].solid.query((vertices[ids] - pose[:3, 3]) @ pose[:3, :3])
             way = _Way(distance=query.distance, normal=query.gradient @ pose[:3, :3].T, foot=vertices[ids])
         near = way.distance < NEAR_M
-        share = self.weights.contact_per_m / REST_COUNT
         way = _Way(distance=way.distance[near], normal=way.normal[near], foot=way.foot[near])
-        return self._inside(person, target, ids[near], way, share, placement)
+        return self._inside(person, target, ids[near], way, placement)
 
-    def _inside(
-        self, person: int, target: int, ids: Int[ndarray, "rows"], way: "_Way", share: float, placement: Placement
-    ) -> _Terms:
+    def _inside(self, person: int, target: int, ids: Int[ndarray, "rows"], way: "_Way", placement: Placement) -> _Terms:
         """Eq. 4 of vertices whose way out is known; those outside count with what smoothing leaves of them."""
         jacobian = -self._jacobian(person, target, ids, way.normal, way.foot, placement)
-        return _Terms(residual=-way.distance, weight=np.full(len(ids), share), jacobian=jacobian, penalty="hinge")
+        weight = np.full(len(ids), self.weights.penetration_per_m)
+        return _Terms(residual=-way.distance, weight=weight, jacobian=jacobian, penalty="hinge")
 
     def _stay_body(self, person: int, placement: Placement) -> list[_Terms]:
         chain, body, fitted = self.chains[person], placement.bodies[person], self.fitted[person]

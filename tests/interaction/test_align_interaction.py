@@ -59,7 +59,7 @@ def test_sinking_into_a_thin_seat_is_resolved_upwards(tmp_path):
 
 def test_alignment_moves_as_little_as_possible(tmp_path):
     scene = align([SITTER], [toys.chair(SEAT)], tmp_path)
-    assert scene.bodies[0].report["alignment_joints_max_cm"] < 2.5
+    assert scene.bodies[0].report["alignment_joints_max_cm"] < 3
     assert scene.assets[0].report["alignment_shift_cm"] < 1
     assert {("buttocks", "chair"), ("left_foot", "floor"), ("right_foot", "floor")} <= touching(scene)
 
@@ -141,7 +141,7 @@ def test_solver_descends_the_gated_loss_of_the_paper():
     pairs = [pair for pair in decide_contacts([chain], [state], [asset], seed=0) if pair.part == "buttocks"]
     item = SolidObject(solid=ConvexUnion(asset.parts), corners=asset.vertices[:8], T_world_object=asset.T_world_object,
                        views=np.arange(4))  # fmt: skip
-    weights = AlignmentWeights(contact_per_m=1.0)
+    weights = AlignmentWeights(contact_per_m=1.0, penetration_per_m=1 / len(pairs[0].vertices))
     problem = _Problem([chain], [state], [item], pairs, toys.cameras(), weights)
     for height in (0.0, -0.09):
         body = chain.state(state.pose, state.transl + np.array([0, 0, height]))
