@@ -32,7 +32,7 @@ class AlignInteractionConfig:
     seed: int = 0
     weights: AlignmentWeights = field(default_factory=AlignmentWeights)
     closed_m: float = 0.01
-    """A contact counts as closed where its gap is below this; a thigh or back that stays farther off does not touch after all."""
+    """A contact counts as closed where its gap is below this; a thigh or back that stays farther does not touch after all."""
 
 
 def run(
