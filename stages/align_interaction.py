@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from hsimul3r.artifacts import AlignedScene, BodySequence, Contact, HumanMotion, ObjectAsset, ObjectSet, ObjectViews
+from hsimul3r.artifacts import AlignedScene, BodySequence, Cameras, Contact, HumanMotion, ObjectAsset, ObjectSet, ObjectViews
 from hsimul3r.body.model import embedded_body
 from hsimul3r.errors import NotASingleMoment
 from hsimul3r.geometry.cameras import transform_points
@@ -46,7 +46,7 @@ def run(
 ) -> AlignedScene:
     """Decide the contacts, close them, take every body out of the objects; writes `alignment.png` (before and after)."""
     chains, fitted = _chains(motion, tuple(cfg.weights.joint_sigma_rad))
-    items = [_solid_object(asset, views) for asset in objects.assets]
+    items = [_solid_object(asset, views, motion.cameras) for asset in objects.assets]
     pairs = decide_contacts(chains, fitted, objects.assets, seed=cfg.seed)
     start = Placement(bodies=tuple(fitted), offsets=np.zeros((len(items), 3)))
     with progress.bar("people and objects", 1) as advance:
@@ -80,16 +80,16 @@ def _chains(motion: HumanMotion, movable: tuple[str, ...]) -> tuple[list[BodyCha
     return chains, [chain.state(body.pose[0], body.transl[0]) for chain, body in zip(chains, motion.bodies)]
 
 
-def _solid_object(asset: ObjectAsset, views: ObjectViews) -> SolidObject:
+def _solid_object(asset: ObjectAsset, views: ObjectViews, cameras: Cameras) -> SolidObject:
     low, high = asset.vertices.min(axis=0), asset.vertices.max(axis=0)
     corners = np.stack(np.meshgrid(*zip(low, high), indexing="ij"), axis=-1).reshape(-1, 3)
     boxes = [view.boxes_px for view in views.objects if view.name == asset.name]
-    seen = np.flatnonzero(np.isfinite(boxes[0]).all(axis=1)) if boxes else np.empty(0, int)
+    has_box = np.isfinite(boxes[0]).all(axis=1) if boxes else np.zeros(len(cameras.is_registered), bool)
     return SolidObject(
         solid=ConvexUnion(asset.parts, surface=(asset.vertices, asset.faces), name=asset.name),
         corners=corners,
         T_world_object=asset.T_world_object,
-        views=seen,
+        views=np.flatnonzero(has_box & cameras.is_registered),
     )
 
 
