@@ -37,6 +37,9 @@ BONES: tuple[tuple[str, str], ...] = (
 LIGHT = np.array((-0.62, -0.66, -0.42))
 """Direction to the light along the camera's axes (right, down, forward): from above its left shoulder."""
 
+CREASE_COS = 0.8
+"""Faces that meet at a sharper angle than its arc cosine are not shaded smoothly."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PaintedMesh:
@@ -120,11 +123,9 @@ def draw_mesh_overlay(
         uv = (project(cameras, view, vertices) + 0.5) * scale - 0.5
         _, face = rasterize_depth(uv, depth(cameras, view, vertices), faces, height=height, width=width)
         shown = face >= 0
-        ink = (
-            np.array([mesh.color for mesh in meshes], float)[owner]
-            * _shade(vertices, faces, cameras.T_cam_world[view])[:, None]
-        )
-        canvas[shown] = ((1 - alpha) * canvas[shown] + alpha * np.clip(ink[face[shown]], 0, 255)).round().astype(np.uint8)
+        bright = _interpolated(_corner_shades(vertices, faces, cameras.T_cam_world[view]), uv, faces, face)
+        ink = np.array([mesh.color for mesh in meshes], float)[owner[face[shown]]] * bright[:, None]
+        canvas[shown] = ((1 - alpha) * canvas[shown] + alpha * np.clip(ink, 0, 255)).round().astype(np.uint8)
         for i, mesh in enumerate(meshes):
             _contour(canvas, shown & (owner[face] == i), mesh.color)
     return draw_legend(canvas, [(mesh.name, mesh.color) for mesh in meshes]) if legend else canvas
@@ -220,13 +221,41 @@ def _stack(meshes: Sequence[PaintedMesh]) -> tuple[ndarray, ndarray, Int[ndarray
     return vertices, faces, np.repeat(np.arange(len(meshes)), [len(mesh.faces) for mesh in meshes])
 
 
-def _shade(vertices: ndarray, faces: ndarray, T_cam_world: Float[ndarray, "4 4"]) -> Float[ndarray, "faces"]:
-    """Brightness of each face, Lambert's law on both sides with an ambient share."""
+def _corner_shades(vertices: ndarray, faces: ndarray, T_cam_world: Float[ndarray, "4 4"]) -> Float[ndarray, "faces 3"]:
+    """Brightness at the corners of each face, Lambert's law on both sides with an ambient share; creases stay sharp."""
     corners = transform_points(T_cam_world, vertices)[faces]
-    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    facing = np.sign(np.einsum("fi,fi->f", normal, corners[:, 0]))
-    unit = normal * -facing[:, None] / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
-    return 0.42 + 0.66 * np.clip(unit @ (LIGHT / np.linalg.norm(LIGHT)), 0, 1)
+    area = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    blended = np.zeros((len(vertices), 3))
+    np.add.at(blended, faces.ravel(), np.repeat(area, 3, axis=0))
+    flat, smooth = _unit_vectors(area)[:, None], _unit_vectors(blended)[faces]
+    normal = np.where((flat * smooth).sum(axis=2, keepdims=True) > CREASE_COS, smooth, flat)
+    facing = np.sign(np.einsum("fi,fi->f", area, corners[:, 0]))[:, None]
+    return 0.42 + 0.66 * np.clip(-facing * (normal @ (LIGHT / np.linalg.norm(LIGHT))), 0, 1)
+
+
+def _unit_vectors(vectors: Float[ndarray, "count 3"]) -> Float[ndarray, "count 3"]:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+
+def _interpolated(
+    corner_values: Float[ndarray, "faces 3"],
+    uv_px: Float[ndarray, "vertices 2"],
+    faces: ndarray,
+    face: Int[ndarray, "height width"],
+) -> Float[ndarray, "shown"]:
+    """Values at the pixels that show a face, linear in the picture between the face's corners."""
+    rows, columns = np.nonzero(face >= 0)
+    of_pixel = face[rows, columns]
+    a, b, c = (uv_px[faces[of_pixel, k]] for k in range(3))
+    point = np.stack([columns, rows], axis=1)
+    area = _cross(b - a, c - a)
+    weight_b, weight_c = _cross(point - a, c - a) / area, _cross(b - a, point - a) / area
+    weights = np.stack([1.0 - weight_b - weight_c, weight_b, weight_c], axis=1)
+    return (weights * corner_values[of_pixel]).sum(axis=1)
+
+
+def _cross(a: Float[ndarray, "count 2"], b: Float[ndarray, "count 2"]) -> Float[ndarray, "count"]:
+    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
 
 
 def _draw_bones(canvas: Picture, points: Float[ndarray, "21 2"], seen: ndarray, color: Color) -> None:

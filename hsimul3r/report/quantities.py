@@ -31,13 +31,17 @@ def quantity(name: str, value: float) -> Quantity:
 
 
 def split_unit(name: str) -> tuple[str, str]:
-    """The words of a name and the unit that it ends in, as `gap_m` or 'gap [m]'; '' where it names none."""
+    """The words of a name and the unit in it, as `gap_m`, `error_px_mean` or 'gap [m]'; '' where it names none."""
     if name.endswith("]") and " [" in name:
         words, unit = name[:-1].rsplit(" [", 1)
         return _words(words), UNITS.get(unit, unit)
     for suffix in sorted(UNITS, key=len, reverse=True):
         if name.endswith("_" + suffix):
             return _words(name[: -len(suffix) - 1]), UNITS[suffix]
+    words = name.split("_")
+    for inner in ("px", "cm", "mm", "deg", "percent"):
+        if inner in words[1:]:
+            return _words("_".join(word for word in words if word != inner)), UNITS[inner]
     return _words(name), ""
 
 

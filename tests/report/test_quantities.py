@@ -12,6 +12,7 @@ from hsimul3r.report.sections import comparisons
         ("stature_m", 1.7512, ("Stature", "1.75", "m")),
         ("object_tilt_deg", -3.25, ("Object tilt", "−3.25", "°")),
         ("rms_velocity_m_s", 0.01, ("RMS velocity", "0.01", "m/s")),
+        ("tracks_px_median", 0.402, ("Tracks median", "0.402", "px")),
         ("points", 1234.0, ("Points", "1234", "")),
         ("tilt of chair [deg]", 2.0, ("Tilt of chair", "2", "°")),
         ("penetration [m]", 0.0125, ("Penetration", "1.25", "cm")),
