@@ -8,6 +8,10 @@ UNITS = {
     "percent": "%", "pct": "%", "hz": "Hz", "ms": "ms", "m_s": "m/s", "kg_m3": "kg/m³", "rad_s": "rad/s", "deg_s": "°/s",
     "share": "", "body weights": "body weights", "m/s": "m/s",
 }  # fmt: skip
+ACRONYMS = {
+    "sp3d": "SP-3D", "iou": "IoU", "rms": "RMS", "cpu": "CPU", "oks": "OKS", "pd": "PD", "k1": "k1", "rss": "RSS", "eq3": "Eq. 3",
+    "eq4": "Eq. 4",
+}  # fmt: skip
 SMALLEST = 0.001
 
 
@@ -57,10 +61,7 @@ def number(value: float) -> str:
     return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
 
 
-ACRONYMS = {"sp3d": "SP-3D", "iou": "IoU", "rms": "RMS", "cpu": "CPU", "oks": "OKS", "pd": "PD", "k1": "k1", "rss": "RSS"}
-
-
 def _words(name: str) -> str:
-    words = name.replace("_", " ").strip()
+    words = name.replace("_", " ").replace("/", " of ").strip()
     words = words[:1].upper() + words[1:]
     return " ".join(ACRONYMS.get(word.lower(), word) for word in words.split(" "))

@@ -69,8 +69,8 @@ def comparisons(report: Mapping[str, float]) -> tuple[tuple[Quantity, Quantity],
     """Pairs `<name>_before<unit>` and `<name>_after<unit>` of an alignment's report."""
     pairs = []
     for name, value in report.items():
-        if "before" in name and (after := name.replace("before", "after")) in report:
-            plain = name.replace("_before", "").replace("before_", "")
+        if "_before" in name and (after := name.replace("_before", "_after")) in report:
+            plain = name.replace("_before", "")
             pairs.append((quantity(plain, value), quantity(plain, report[after])))
     return tuple(pairs)
 
@@ -151,17 +151,17 @@ def _views(views: ObjectViews) -> tuple[Table, ...]:
 
 
 def _objects(objects: ObjectSet) -> tuple[Table, ...]:
-    return tuple(
-        _report(
-            f"{a.name}: {a.family}, {len(a.parts)} convex parts",
-            {"mass_kg": a.mass_kg, "density_kg_m3": a.density_kg_m3, "friction": a.friction, **a.parameters, **a.report},
-        )
-        for a in objects.assets
-    )
+    tables = []
+    for a in objects.assets:
+        solid = {"mass_kg": a.mass_kg, "density_kg_m3": a.density_kg_m3, "friction": a.friction, **a.report}
+        tables.append(_report(f"{a.name}: {a.family.replace('_', ' ')}, convex parts: {len(a.parts)}", solid))
+        tables.append(_report(f"{a.name}: shape [m, rad]", a.parameters))
+    return tuple(tables)
 
 
 def _aligned(aligned: AlignedScene) -> tuple[Table, ...]:
-    return (_contacts(aligned.contacts), _report("Figures", aligned.report))
+    single = {name: value for name, value in aligned.report.items() if "_before" not in name and "_after" not in name}
+    return (_contacts(aligned.contacts), _report("Figures", single))
 
 
 def _sim(sim: SimScene) -> tuple[Table, ...]:
