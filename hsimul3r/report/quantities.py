@@ -9,8 +9,8 @@ UNITS = {
     "share": "", "body weights": "body weights", "m/s": "m/s",
 }  # fmt: skip
 ACRONYMS = {
-    "sp3d": "SP-3D", "iou": "IoU", "rms": "RMS", "cpu": "CPU", "oks": "OKS", "pd": "PD", "k1": "k1", "rss": "RSS", "eq3": "Eq. 3",
-    "eq4": "Eq. 4",
+    "sp3d": "SP-3D", "iou": "IoU", "rms": "RMS", "cpu": "CPU", "oks": "OKS", "pd": "PD", "k1": "k1", "rss": "RSS",
+    "eq3": "Eq. 3", "eq4": "Eq. 4",
 }  # fmt: skip
 SMALLEST = 0.001
 
