@@ -16,8 +16,8 @@ from hsimul3r.artifacts import Capture, HumanMotion, ObjectHint, ObjectView, Obj
 from hsimul3r.errors import BadCapture, NoObject
 from hsimul3r.generator.fit import FitConfig, ParametricGenerator
 from hsimul3r.generator.objective import is_usable
-from hsimul3r.generator.protocol import Candidate, Observation
-from hsimul3r.generator.supports import PersonSupports, Posture, person_supports, posture, with_people
+from hsimul3r.generator.protocol import Candidate, Observation, Support
+from hsimul3r.generator.supports import PersonSupports, Posture, carries, person_supports, posture, with_people
 from hsimul3r.geometry.cameras import depth, project, transform_points
 from hsimul3r.geometry.masks import iou
 from hsimul3r.geometry.mesh import union
@@ -25,7 +25,7 @@ from hsimul3r.geometry.overlay import draw_boxes, draw_label_mask, object_color
 from hsimul3r.geometry.silhouette import rasterize_depth
 from hsimul3r.perception.object_boxes import Located, Sighting, cut_box, predicted_box, region_of, without_doubles
 from hsimul3r.perception.object_masks import OBJECT, PERSON_MARGIN_PX, UNKNOWN, segment, widen
-from hsimul3r.perception.object_search import SearchConfig, search
+from hsimul3r.perception.object_search import Found, SearchConfig, search
 from hsimul3r.progress import Progress
 from stages.adapters.nanodet import detect_objects
 
@@ -41,6 +41,7 @@ CATEGORY_OF_NAME = {
 
 Images = Sequence[UInt8[ndarray, "height width 3"]]
 Masks = tuple[Bool[ndarray, "height width"], ...]
+Labels = tuple[UInt8[ndarray, "height width"] | None, ...]
 
 
 def quick_fit() -> FitConfig:
@@ -56,7 +57,7 @@ class PerceiveObjectsConfig:
     min_score: float = 0.3
     search: SearchConfig = field(default_factory=SearchConfig)
     rounds: int = 2
-    """How often the masks are made anew with the fitted shape as prior."""
+    """How often the masks are made anew with the fitted shape as prior, 1 or more."""
     min_agreement: float = 0.35
     """A view whose mask overlaps the fitted shape less (IoU) is not trusted."""
     min_views: int = 2
@@ -74,6 +75,8 @@ class Target:
     boxes_px: Float[ndarray, "views 4"]
     masks: tuple[Bool[ndarray, "height width"] | None, ...]
     """Masks given by the user."""
+    must_carry: Support | None = None
+    """The body part that alone says that the object is there."""
 
 
 def run(
@@ -87,19 +90,22 @@ def run(
     postures = tuple(posture(body) for body in motion.bodies)
     supports = tuple(person_supports(one) for one in postures)
     persons = tuple(a | b for a, b in zip(people.masks, motion.person_masks))
-    targets = named_targets(capture, motion) if capture.objects else found_targets(images, motion, postures, supports, cfg)
-    if not targets:
+    perceiver = Perceiver(images, persons, motion, supports, cfg)
+    if capture.objects:
+        views = [perceiver.perceive(target) for target in progress.track(named_targets(capture, motion), "segmenting objects")]
+    else:
+        found = find(images, motion, postures, supports, cfg)
+        views = perceiver.real_ones(targets(found.near, motion), progress) or perceiver.real_ones(
+            targets(found.far, motion), progress
+        )
+    if not views:
         raise NoObject("No furniture was found near a person.")
-    views = tuple(
-        perceive_object(target, images, persons, motion, supports, cfg)
-        for target in progress.track(targets, "segmenting objects")
-    )
     _draw(images, views, out)
     provenance = Provenance(
         adapter="capture.yaml" if capture.objects else "nanodet", seed=cfg.seed, frame="image",
-        scale_source=motion.provenance.scale_source, licences=("NanoDet: Apache-2.0",),
+        scale_source=motion.provenance.scale_source, licences=() if capture.objects else ("NanoDet: Apache-2.0",),
     )  # fmt: skip
-    return ObjectViews(provenance=provenance, objects=views)
+    return ObjectViews(provenance=provenance, objects=tuple(views))
 
 
 def named_targets(capture: Capture, motion: HumanMotion) -> tuple[Target, ...]:
@@ -107,47 +113,106 @@ def named_targets(capture: Capture, motion: HumanMotion) -> tuple[Target, ...]:
     return tuple(_named(hint, capture, motion) for hint in capture.objects)
 
 
-def found_targets(
+def find(
     images: Images,
     motion: HumanMotion,
     postures: Sequence[Posture],
     supports: Sequence[PersonSupports],
     cfg: PerceiveObjectsConfig,
-) -> tuple[Target, ...]:
+) -> Found:
     """Objects that the detector finds, or that people's bodies demand."""
     sightings = [
         s for v, image in enumerate(images) if motion.cameras.is_registered[v] for s in _detect(image, v, cfg.min_score)
     ]
     skins = [one.vertices for one in postures]
-    found = search(without_doubles(sightings), motion.cameras, supports, skins, cfg.search)
+    return search(without_doubles(sightings), motion.cameras, supports, skins, cfg.search)
+
+
+def targets(found: Sequence[Located], motion: HumanMotion) -> tuple[Target, ...]:
+    """What to segment."""
     names = _unique_names([one.category or "object" for one in found])
+    nothing = (None,) * len(motion.cameras.focal_px)
     return tuple(
         Target(
-            name=name, category=one.category, score=one.score, boxes_px=_boxes(one, motion),
-            masks=(None,) * len(images),
+            name=name, category=one.category, score=one.score, boxes_px=_boxes(one, motion), masks=nothing,
+            must_carry=one.must_carry,
         )
         for name, one in zip(names, found)
     )  # fmt: skip
 
 
-def perceive_object(
-    target: Target,
-    images: Images,
-    persons: Masks,
-    motion: HumanMotion,
-    supports: Sequence[PersonSupports],
-    cfg: PerceiveObjectsConfig,
-) -> ObjectView:
-    """Segment by colour, then alternate: fit a shape to all masks, segment again with the shape as prior."""
-    labels = _segment_all(target, images, persons, None)
-    shapes: Masks = ()
-    for _ in range(cfg.rounds):
-        shapes = _silhouettes(_fit(target, labels, motion, supports, cfg), images, motion)
-        labels = _segment_all(target, images, persons, shapes)
-    labels = _without_outliers(target, labels, shapes, cfg)
-    return ObjectView(
-        name=target.name, category=target.category, score=target.score, boxes_px=target.boxes_px, labels=labels
-    )  # fmt: skip
+class Perceiver:
+    """Segments objects in all views of one capture."""
+
+    def __init__(
+        self,
+        images: Images,
+        persons: Masks,
+        motion: HumanMotion,
+        supports: Sequence[PersonSupports],
+        cfg: PerceiveObjectsConfig,
+    ):
+        self.images, self.persons, self.motion, self.supports, self.cfg = images, persons, motion, supports, cfg
+
+    def real_ones(self, targets: Sequence[Target], progress: Progress) -> list[ObjectView]:
+        """The targets without those that have no mask, and those that only a body part speaks for but that do not carry it."""
+        views = []
+        for target in progress.track(targets, "segmenting objects"):
+            try:
+                views.append(self.perceive(target))
+            except NoObject as error:
+                progress.say(f"  left out: {error}")
+        return views
+
+    def perceive(self, target: Target) -> ObjectView:
+        """Segment by colour, then alternate: fit a shape to all masks, segment again with the shape as prior.
+
+        Raises `NoObject` where fewer than two views have a mask, or the shape does not carry what it must.
+        """
+        shape = self._fit(target, self._segment(target, None))
+        for _ in range(self.cfg.rounds - 1):
+            shape = self._fit(target, self._segment(target, self._silhouettes(shape)))
+        shapes = self._silhouettes(shape)
+        labels = self._segment(target, shapes)
+        if target.must_carry is not None and not carries(shape, target.must_carry):
+            raise NoObject(f"Nothing that could carry a person's {target.must_carry.kind} was found below it.")
+        labels = _without_outliers(target, labels, shapes, self.cfg)
+        return ObjectView(
+            name=target.name, category=target.category, score=target.score, boxes_px=target.boxes_px, labels=labels
+        )  # fmt: skip
+
+    def _segment(self, target: Target, priors: Masks | None) -> Labels:
+        labels = []
+        for v, (image, given, person) in enumerate(zip(self.images, target.masks, self.persons)):
+            if given is not None:
+                labels.append(np.where(widen(person, PERSON_MARGIN_PX), UNKNOWN, given).astype(np.uint8))
+            elif np.isfinite(target.boxes_px[v]).all():
+                box = _grown(target.boxes_px[v], priors, v)
+                labels.append(segment(image, box, person, prior=priors[v] if priors else None))
+            else:
+                labels.append(None)
+        return tuple(labels)
+
+    def _fit(self, target: Target, labels: Labels) -> Candidate:
+        observation = Observation(
+            cameras=self.motion.cameras, labels=labels, boxes_px=target.boxes_px, category=target.category
+        )
+        if sum(is_usable(observation, v) for v in range(len(labels))) < self.cfg.min_views:
+            raise NoObject(f"The mask of object '{target.name}' is empty in all but one photo.")
+        observation = with_people(observation, self.supports, self.cfg.sitter_reach_m)
+        return ParametricGenerator(self.cfg.fit).generate(observation, count=1, seed=self.cfg.seed)[0]
+
+    def _silhouettes(self, shape: Candidate) -> Masks:
+        vertices, faces = union(shape.parts)
+        world, masks, cameras = transform_points(shape.T_world_object, vertices), [], self.motion.cameras
+        for v, image in enumerate(self.images):
+            height, width = image.shape[:2]
+            if not cameras.is_registered[v]:
+                masks.append(np.zeros((height, width), bool))
+                continue
+            uv, z = project(cameras, v, world), depth(cameras, v, world)
+            masks.append(np.isfinite(rasterize_depth(uv, z, faces, height=height, width=width)[0]))
+        return tuple(masks)
 
 
 def _named(hint: ObjectHint, capture: Capture, motion: HumanMotion) -> Target:
@@ -195,22 +260,6 @@ def _boxes(located: Located, motion: HumanMotion) -> Float[ndarray, "views 4"]:
     return boxes
 
 
-def _segment_all(
-    target: Target, images: Images, persons: Masks, priors: Masks | None
-) -> tuple[UInt8[ndarray, "height width"] | None, ...]:
-    labels = []
-    for v, (image, given) in enumerate(zip(images, target.masks)):
-        if given is not None:
-            labels.append(np.where(widen(persons[v], PERSON_MARGIN_PX), UNKNOWN, given).astype(np.uint8))
-        elif np.isfinite(target.boxes_px[v]).all():
-            labels.append(
-                segment(image, _grown(target.boxes_px[v], priors, v), persons[v], prior=priors[v] if priors else None)
-            )
-        else:
-            labels.append(None)
-    return tuple(labels)
-
-
 def _grown(box: Float[ndarray, "4"], priors: Masks | None, view: int) -> Float[ndarray, "4"]:
     """The box, widened to hold the prior."""
     if priors is None or not priors[view].any():
@@ -221,36 +270,7 @@ def _grown(box: Float[ndarray, "4"], priors: Masks | None, view: int) -> Float[n
     ])  # fmt: skip
 
 
-def _fit(
-    target: Target,
-    labels: tuple[UInt8[ndarray, "height width"] | None, ...],
-    motion: HumanMotion,
-    supports: Sequence[PersonSupports],
-    cfg: PerceiveObjectsConfig,
-) -> Candidate:
-    observation = Observation(cameras=motion.cameras, labels=labels, boxes_px=target.boxes_px, category=target.category)
-    if sum(is_usable(observation, v) for v in range(len(labels))) < cfg.min_views:
-        raise NoObject(f"The mask of object '{target.name}' is empty in all but one photo.")
-    observation = with_people(observation, supports, cfg.sitter_reach_m)
-    return ParametricGenerator(cfg.fit).generate(observation, count=1, seed=cfg.seed)[0]
-
-
-def _silhouettes(shape: Candidate, images: Images, motion: HumanMotion) -> Masks:
-    vertices, faces = union(shape.parts)
-    world, masks = transform_points(shape.T_world_object, vertices), []
-    for v, image in enumerate(images):
-        height, width = image.shape[:2]
-        if not motion.cameras.is_registered[v]:
-            masks.append(np.zeros((height, width), bool))
-            continue
-        uv, z = project(motion.cameras, v, world), depth(motion.cameras, v, world)
-        masks.append(np.isfinite(rasterize_depth(uv, z, faces, height=height, width=width)[0]))
-    return tuple(masks)
-
-
-def _without_outliers(
-    target: Target, labels: tuple[UInt8[ndarray, "height width"] | None, ...], shapes: Masks, cfg: PerceiveObjectsConfig
-) -> tuple[UInt8[ndarray, "height width"] | None, ...]:
+def _without_outliers(target: Target, labels: Labels, shapes: Masks, cfg: PerceiveObjectsConfig) -> Labels:
     """Masks that contradict the shape of all views are marked unknown; those of the user never."""
     kept = []
     for v, image in enumerate(labels):

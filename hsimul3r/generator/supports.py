@@ -10,8 +10,9 @@ from numpy import ndarray
 from hsimul3r.artifacts import BodySequence
 from hsimul3r.body.model import embedded_body
 from hsimul3r.conventions import SMPLX_JOINTS
+from hsimul3r.generator.families import family
 from hsimul3r.generator.objective import box_centre
-from hsimul3r.generator.protocol import Observation, Support
+from hsimul3r.generator.protocol import Candidate, Observation, Support
 
 SEAT_HEIGHTS_M = (0.2, 0.95)
 HAND_HEIGHTS_M = (0.25, 1.15)
@@ -19,6 +20,7 @@ MIN_FOOT_HEIGHT_M = 0.12
 MAX_THIGH_COS = 0.75
 """A person sits where the thighs, on average, lean more than this from the vertical."""
 SKIN_QUANTILE = 0.05
+CARRY_REACH_M, CARRY_HEIGHT_M = 0.12, 0.07
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +72,15 @@ def with_people(observation: Observation, people: Sequence[PersonSupports], reac
                 facing, nearest = person.facing, distance
     supports = tuple(support for person in people for support in person.supports)
     return replace(observation, supports=supports, facing=facing)
+
+
+def carries(candidate: Candidate, support: Support) -> bool:
+    """True where the object's seat or top is below the body part, at its height."""
+    kind = family(candidate.family)
+    local = candidate.T_world_object[:3, :3].T @ (support.point - candidate.T_world_object[:3, 3])
+    half = 0.5 * np.array([candidate.parameters["width"], candidate.parameters["depth"]])
+    is_above = (np.abs(local[:2]) < half + CARRY_REACH_M).all()
+    return bool(is_above and abs(candidate.parameters[kind.support] - support.point[2]) < CARRY_HEIGHT_M)
 
 
 def _seat(posture: Posture) -> Support | None:

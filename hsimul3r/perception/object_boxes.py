@@ -9,6 +9,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from hsimul3r.artifacts import Cameras
+from hsimul3r.generator.protocol import Support
 from hsimul3r.geometry.cameras import depth, intersect_rays, project, rays
 from hsimul3r.perception.boxes import intersection_over_union
 
@@ -62,6 +63,8 @@ class Located:
 
     region: Region
     sightings: tuple[Sighting, ...]
+    must_carry: Support | None = None
+    """The support that alone says that something is there."""
 
     @property
     def score(self) -> float:

@@ -11,7 +11,7 @@ from hsimul3r.artifacts import Cameras
 from hsimul3r.generator.protocol import Support
 from hsimul3r.generator.supports import PersonSupports
 from hsimul3r.geometry.cameras import depth, project
-from hsimul3r.perception.object_boxes import Located, Region, Sighting, locate
+from hsimul3r.perception.object_boxes import Located, Region, Sighting, locate, predicted_box
 
 EXPLAINED_GAP_M = 0.25
 """A support farther than this from every object needs another one."""
@@ -26,11 +26,21 @@ class SearchConfig:
     """Objects whose rim is farther than this from all people are left out."""
     far_reach_m: float = 4.0
     """Where nothing is within reach, the nearest object within this distance is taken."""
+    min_mean_score: float = 0.25
+    """Least mean score of the detector over the views in which the object should be seen, 0 where it is missed."""
     most_objects: int = 4
     seat_size_m: tuple[float, float] = (0.45, 1.0)
     foot_size_m: tuple[float, float] = (0.3, 0.0)
     hand_size_m: tuple[float, float] = (0.7, 0.0)
     """Radius and least height of the region where something unseen by the detector must carry a seat, a foot or hands."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """Objects near people, the best supported first, and the one to take where none of these proves real."""
+
+    near: tuple[Located, ...]
+    far: tuple[Located, ...]
 
 
 def search(
@@ -39,26 +49,31 @@ def search(
     people: Sequence[PersonSupports],
     skins: Sequence[Float[ndarray, "vertices 3"]],
     cfg: SearchConfig,
-) -> tuple[Located, ...]:
-    """Objects near people, the best supported first.
+) -> Found:
+    """Objects near people.
 
     Objects that views agree on come first. A seat or a raised foot that none of them carries gets the boxes that show it, or a
     region of usual size. Hands do so only where there is no object at all, since most hands rest on nothing.
     """
-    seen = locate(sightings, cameras)
+    supports = [support for person in people for support in person.supports]
+    seen = [one for one in locate(sightings, cameras) if _is_seen_enough(one, cameras, supports, cfg)]
     skin = np.concatenate(list(skins))
     near = [one for one in seen if one.region.gap_m(skin) < cfg.reach_m]
     left = [s for s in sightings if not any(s is used for one in near for used in one.sightings)]
-    for person in people:
-        for support in person.supports:
-            if support.kind != "hand" and not _is_explained(support, near):
-                near.append(_below(support, left, cameras, cfg))
+    for support in supports:
+        if support.kind != "hand" and not _is_explained(support, near):
+            near.append(_below(support, left, cameras, cfg))
     if not near:
         near = _below_hands(people, left, cameras, cfg)
-    if not near:
-        near = sorted(seen, key=lambda one: one.region.gap_m(skin))[:1]
-        near = [one for one in near if one.region.gap_m(skin) < cfg.far_reach_m]
-    return tuple(sorted(near, key=lambda one: -one.score)[: cfg.most_objects])
+    far = sorted((one for one in seen if one.region.gap_m(skin) < cfg.far_reach_m), key=lambda one: one.region.gap_m(skin))
+    return Found(near=tuple(sorted(near, key=lambda one: -one.score)[: cfg.most_objects]), far=tuple(far[:1]))
+
+
+def _is_seen_enough(one: Located, cameras: Cameras, supports: Sequence[Support], cfg: SearchConfig) -> bool:
+    """Whether the views that should show the object do, on average; a body part on it makes up for half of that."""
+    views = [v for v in np.flatnonzero(cameras.is_registered) if predicted_box(one.region, cameras, int(v)) is not None]
+    carries = any(one.region.gap_m(support.point[None]) < EXPLAINED_GAP_M for support in supports)
+    return one.score >= (0.5 if carries else 1.0) * cfg.min_mean_score * max(len(views), 1)
 
 
 def _is_explained(support: Support, objects: Sequence[Located]) -> bool:
@@ -71,7 +86,7 @@ def _below(support: Support, sightings: Sequence[Sighting], cameras: Cameras, cf
     if not showing:
         radius, height = {"seat": cfg.seat_size_m, "foot": cfg.foot_size_m, "hand": cfg.hand_size_m}[support.kind]
         region = Region(xy=support.point[:2], radius_m=radius, height_m=max(height, float(support.point[2]) + 0.03))
-        return Located(region=region, sightings=())
+        return Located(region=region, sightings=(), must_carry=support)
     best = {s.view: s for s in sorted(showing, key=lambda s: s.score)}
     distance = np.array([depth(cameras, s.view, support.point) for s in best.values()])
     widths = np.array([s.size[0] for s in best.values()]) * distance / cameras.focal_px[list(best)]
@@ -83,6 +98,7 @@ def _below(support: Support, sightings: Sequence[Sighting], cameras: Cameras, cf
             height_m=float(np.clip(np.median(heights), support.point[2], 1.4)),
         ),
         sightings=tuple(best.values()),
+        must_carry=support,
     )
 
 
