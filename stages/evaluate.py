@@ -1,6 +1,6 @@
 """A run against the truth of its sample: cameras, body, object, contact, verdict (docs/metrics.md defines every figure)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +53,19 @@ def markdown_table(runs: Mapping[str, Mapping[str, Value]]) -> str:
     lines = ["| figure | " + " | ".join(runs) + " |", "|---" * (len(runs) + 1) + "|"]
     lines += ["| " + " | ".join([name, *(_shown(figures.get(name)) for figures in runs.values())]) + " |" for name in names]
     return "\n".join(lines) + "\n"
+
+
+def over_seeds(runs: Sequence[Mapping[str, Value]]) -> dict[str, Value]:
+    """Runs of one sample at several seeds as one column: mean [lowest, highest] of numbers, every text that occurs."""
+    names = dict.fromkeys(name for figures in runs for name in figures)
+    return {name: _spread([figures[name] for figures in runs if name in figures]) for name in names}
+
+
+def _spread(values: Sequence[Value]) -> str:
+    numbers = [value for value in values if not isinstance(value, str)]
+    if len(numbers) < len(values):
+        return "; ".join(dict.fromkeys(str(value) for value in values))
+    return f"{np.mean(numbers):.4g} [{min(numbers):.4g}, {max(numbers):.4g}]"
 
 
 def _shown(value: Value | None) -> str:

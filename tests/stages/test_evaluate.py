@@ -15,7 +15,7 @@ from hsimul3r.geometry.alignment import Similarity
 from hsimul3r.geometry.cameras import depth, project, transform_cameras, transform_points
 from hsimul3r.geometry.rotations import rotation_about_z
 from hsimul3r.geometry.silhouette import rasterize_depth
-from stages.evaluate import evaluate_run, markdown_table
+from stages.evaluate import evaluate_run, markdown_table, over_seeds
 
 HUMAN = toys.body(toys.SIT)
 CHAIR = toys.chair(toys.lowest_of(HUMAN, "buttocks"))
@@ -129,6 +129,11 @@ def test_damaged_run_is_named(tmp_path, truth_folder):
 def test_table_has_a_row_per_figure_and_a_column_per_run():
     table = markdown_table({"a": {"x": 1.23456, "why": "no | yes"}, "b": {"x": 2.0}})
     assert table.splitlines() == ["| figure | a | b |", "|---|---|---|", "| x | 1.235 | 2 |", "| why | no / yes |  |"]
+
+
+def test_seeds_are_combined_with_their_spread():
+    combined = over_seeds([{"x": 1.0, "stable": "yes"}, {"x": 3.0, "stable": "no"}, {"x": 2.0, "stable": "yes", "y": 5.0}])
+    assert combined == {"x": "2 [1, 3]", "stable": "yes; no", "y": "5 [5, 5]"}
 
 
 def _pelvis(human):
