@@ -22,6 +22,7 @@ from hsimul3r.geometry.bundle import (
     cameras_of,
     initial_state,
     keypoint_errors,
+    total_cost,
 )
 from hsimul3r.geometry.cameras import camera_centers, observation_errors, transform_cameras
 from hsimul3r.geometry.people_rig import anchor_to_people, calibrate_by_people, restrict
@@ -47,16 +48,14 @@ class CalibrateCamerasConfig:
     track_errors_from_people_px: tuple[float, ...] = (60.0, 25.0, 10.0, 4.0, 3.0)
     """The same where the cameras come from people, and are some degrees off at first."""
     track_min_angle_deg: float = 2.0
-    min_tracks: int = 20
-    """Fewer scene points do not count against the people."""
-    max_keypoint_error_px: float = 16.0
-    """Feature cameras whose people reproject worse than this (median) are compared with cameras from people alone."""
+    min_tracks: int = 16
+    """Fewer tracks say nothing of the cameras."""
     worst_keypoint_error_px: float = 40.0
     """Cameras whose people reproject worse than this (median) are refused."""
     focal_ratios: tuple[float, ...] = (0.55, 0.8, 1.1)
     """Starts of an unknown focal length over the long side."""
-    focal_ratio: float = 0.8
-    focal_spread: float = 0.4
+    focal_ratio: float = 0.75
+    focal_spread: float = 0.3
     """Prior of an unknown focal length over the long side, and its spread (log)."""
     exif_focal_spread: float = 0.06
     stature_m: float = 1.70
@@ -87,10 +86,11 @@ def run(
     """
     persons, sightings = _linked_people(people)
     problem = _pose_problem(capture, sightings, len(persons), cfg)
-    matches = _match_scene(capture, images, people, cfg, progress)
-    solution = _solve_with_features(problem, matches, capture, cfg) if matches is not None else None
-    if solution is None or _is_doubtful(solution, cfg):
-        solution = _better(solution, _solve_by_people(problem, matches, capture, cfg))
+    matches = _match_scene(images, people, cfg, progress)
+    uv = _scene_tracks(matches, capture, cfg)
+    solution = _best(
+        [*_start_from_features(problem, matches, uv, capture, cfg), *_start_from_people(problem, uv, capture, cfg)], uv
+    )
     solution = _require_cameras(solution, capture, matches, cfg)
     return _rig(solution, persons, images, matches, cfg)
 
@@ -147,7 +147,7 @@ def _reference_bones(stature_m: float) -> Float[ndarray, "bones"]:
 
 
 def _match_scene(
-    capture: Capture, images: tuple[ndarray, ...], people: People, cfg: CalibrateCamerasConfig, progress: Progress
+    images: tuple[ndarray, ...], people: People, cfg: CalibrateCamerasConfig, progress: Progress
 ) -> Correspondences | None:
     if not cfg.use_features:
         return None
@@ -155,10 +155,25 @@ def _match_scene(
     return aliked_lightglue.match_images(images, masks, cfg=cfg.features, progress=progress)
 
 
-def _solve_with_features(
-    problem: BundleProblem, matches: Correspondences, capture: Capture, cfg: CalibrateCamerasConfig
-) -> _Solution | None:
-    """Cameras by incremental mapping, in people's metres, refined together; None where features relate too little."""
+def _scene_tracks(
+    matches: Correspondences | None, capture: Capture, cfg: CalibrateCamerasConfig
+) -> Float[ndarray, "tracks views 2"]:
+    """Tracks of the matches that agree with one geometry per pair of views."""
+    if matches is None:
+        return np.zeros((0, len(capture.images), 2))
+    return join_matches(colmap.verify_matches(matches, capture.size_px, cfg=cfg.mapping, seed=cfg.seed))
+
+
+def _start_from_features(
+    problem: BundleProblem,
+    matches: Correspondences | None,
+    uv_px: Float[ndarray, "tracks views 2"],
+    capture: Capture,
+    cfg: CalibrateCamerasConfig,
+) -> list[_Solution]:
+    """Cameras by incremental mapping, brought to people's metres, refined together; none where features relate too little."""
+    if matches is None or len(uv_px) < cfg.min_tracks:
+        return []
     lenses = [
         colmap.Lens(
             group=_mapping_group(capture, v),
@@ -170,13 +185,11 @@ def _solve_with_features(
     mapped = colmap.map_views(matches, capture.size_px, lenses, cfg=cfg.mapping, seed=cfg.seed)
     anchored = anchor_to_people(mapped, problem) if mapped is not None else None
     if anchored is None:
-        return None
+        return []
     cameras, skeletons = anchored
     start = restrict(problem, cameras.is_registered)
-    uv = join_matches(colmap.verify_matches(matches, capture.size_px, cfg=cfg.mapping, seed=cfg.seed))
     solution = _Solution(problem=start, state=initial_state(start, cameras, skeletons), cameras=cameras)
-    solution = _refine(solution, uv, cfg.track_errors_px, cfg)
-    return solution if len(solution.state.points) >= cfg.min_tracks else None
+    return [_refine(solution, uv_px, cfg.track_errors_px, cfg)]
 
 
 def _mapping_group(capture: Capture, view: int) -> int:
@@ -185,20 +198,37 @@ def _mapping_group(capture: Capture, view: int) -> int:
     return list(dict.fromkeys(keys)).index(keys[view])
 
 
-def _solve_by_people(
-    problem: BundleProblem, matches: Correspondences | None, capture: Capture, cfg: CalibrateCamerasConfig
-) -> _Solution | None:
-    """Cameras from people; where enough matches agree with them, refined by these."""
+def _start_from_people(
+    problem: BundleProblem, uv_px: Float[ndarray, "tracks views 2"], capture: Capture, cfg: CalibrateCamerasConfig
+) -> list[_Solution]:
+    """Cameras from people, as they are and refined by the scene."""
     if not len(problem.sightings.view):
-        return None
+        return []
     state, cameras, _ = calibrate_by_people(problem, capture.size_px, cfg.focal_ratios)
     alone = _Solution(problem=restrict(problem, cameras.is_registered), state=state, cameras=cameras)
-    if matches is None:
-        return alone
-    uv = join_matches(colmap.verify_matches(matches, capture.size_px, cfg=cfg.mapping, seed=cfg.seed))
-    refined = _refine(alone, uv, cfg.track_errors_from_people_px, cfg)
-    agrees = len(refined.state.points) >= max(cfg.min_tracks, 0.3 * len(uv))
-    return refined if agrees and not _is_doubtful(refined, cfg) else alone
+    if len(uv_px) < cfg.min_tracks:
+        return [alone]
+    return [alone, _refine(alone, uv_px, cfg.track_errors_from_people_px, cfg)]
+
+
+def _best(solutions: list[_Solution], uv_px: Float[ndarray, "tracks views 2"]) -> _Solution | None:
+    """Of the solutions with the most views, that which explains people and scene at the least cost."""
+    return min(solutions, key=lambda s: (-int(s.cameras.is_registered.sum()), _cost(s, uv_px)), default=None)
+
+
+def _cost(solution: _Solution, uv_px: Float[ndarray, "tracks views 2"]) -> float:
+    """Cost of all terms of people and lenses, and of the scene with a bounded price: local minima leave tracks unexplained.
+
+    A track costs its squared errors, at most 9 (three standard deviations) for each view beyond the first.
+    """
+    bound = 3 * solution.problem.weights.track_px
+    found = triangulate_tracks(solution.cameras, uv_px, max_error_px=bound, min_angle_deg=0.0)
+    errors = observation_errors(solution.cameras, found) / solution.problem.weights.track_px
+    views = np.isfinite(uv_px[:, solution.cameras.is_registered, 0]).sum(1)
+    unexplained = np.maximum(views - 1, 0).sum() - (len(found.view) - len(found.points))
+    people = dataclasses.replace(solution.problem, tracks=no_tracks())
+    state = dataclasses.replace(solution.state, points=np.zeros((0, 3)))
+    return total_cost(people, state) + float((errors**2).sum()) + 9.0 * float(unexplained)
 
 
 def _refine(
@@ -220,16 +250,6 @@ def _refine(
 
 def _keypoint_error(solution: _Solution) -> float:
     return float(np.nanmedian(keypoint_errors(solution.problem, solution.state)))
-
-
-def _is_doubtful(solution: _Solution, cfg: CalibrateCamerasConfig) -> bool:
-    return not _keypoint_error(solution) < cfg.max_keypoint_error_px
-
-
-def _better(a: _Solution | None, b: _Solution | None) -> _Solution | None:
-    """The solution with more registered views, of equal ones that with the smaller keypoint error."""
-    found = [s for s in (a, b) if s is not None]
-    return min(found, key=lambda s: (-int(s.cameras.is_registered.sum()), _keypoint_error(s))) if found else None
 
 
 def _require_cameras(

@@ -156,6 +156,11 @@ def adjust(problem: BundleProblem, state: BundleState, *, max_iterations: int = 
     return solution.state, solution.cost
 
 
+def total_cost(problem: BundleProblem, state: BundleState) -> float:
+    """Robust cost of all terms."""
+    return sum(term.cost() for term in bundle_terms(problem, state, _posed_skeletons(problem, state)))
+
+
 def retract(state: BundleState, step: Float[ndarray, "parameters"]) -> BundleState:
     """Move a state by a step in the order of the columns."""
     lenses, views, persons, rows = len(state.log_focal), len(state.R), len(state.skeletons), len(state.log_lift)
