@@ -259,18 +259,18 @@ def nearest(points: ndarray, cloud: ndarray) -> ndarray:
 def keypoint_rules() -> dict[str, tuple[dict[str, float], dict[str, float], dict[str, float]]]:
     """How each keypoint is made: share of anny's COCO regressor rows, share of joints, and the joints it follows.
 
-    Annotators of COCO mark the joint where a limb bends, so shoulders, elbows, wrists and knees are the joint centres. Hips are
-    marked a little lower than the joint centre and ankles at the malleoli: half way to anny's COCO regressor.
+    The regressor says what COCO's annotators mark: shoulders above the joint centre, elbows a little up the arm, hips at the
+    crease of the thigh, with which they turn, knees below the joint's axis. Ankles are half way between it and the joint.
     """
     rules: dict[str, tuple[dict[str, float], dict[str, float], dict[str, float]]] = {
         name: ({name: 1.0}, {}, {"head": 1.0}) for name in ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
     }
     for side in SIDES:
-        rules[f"{side}_shoulder"] = ({}, {f"{side}_shoulder": 1.0}, {f"{side}_collar": 1.0})
-        rules[f"{side}_elbow"] = ({}, {f"{side}_elbow": 1.0}, {f"{side}_shoulder": 1.0})
-        rules[f"{side}_wrist"] = ({}, {f"{side}_wrist": 1.0}, {f"{side}_elbow": 1.0})
-        rules[f"{side}_hip"] = ({f"{side}_hip": 0.5}, {f"{side}_hip": 0.5}, {"pelvis": 0.5, f"{side}_hip": 0.5})
-        rules[f"{side}_knee"] = ({}, {f"{side}_knee": 1.0}, {f"{side}_hip": 1.0})
+        rules[f"{side}_shoulder"] = ({f"{side}_shoulder": 0.8}, {f"{side}_shoulder": 0.2}, {f"{side}_collar": 1.0})
+        rules[f"{side}_elbow"] = ({f"{side}_elbow": 1.0}, {}, {f"{side}_shoulder": 1.0})
+        rules[f"{side}_wrist"] = ({f"{side}_wrist": 1.0}, {}, {f"{side}_elbow": 1.0})
+        rules[f"{side}_hip"] = ({f"{side}_hip": 1.0}, {}, {f"{side}_hip": 1.0})
+        rules[f"{side}_knee"] = ({f"{side}_knee": 1.0}, {}, {f"{side}_hip": 0.5, f"{side}_knee": 0.5})
         rules[f"{side}_ankle"] = ({f"{side}_ankle": 0.5}, {f"{side}_ankle": 0.5}, {f"{side}_ankle": 1.0})
         rules[f"{side}_heel"] = ({f"{side}_heel": 1.0}, {}, {f"{side}_ankle": 1.0})
         rules[f"{side}_toe"] = (

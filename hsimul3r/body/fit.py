@@ -63,7 +63,7 @@ class FitConfig:
     pixel_sigma: float = 1.5
     min_confidence: float = 0.1
     keypoint_cauchy: float = 2.0
-    direction_sigma: float = 0.35
+    direction_sigma: float = 0.5
     floor_penetration_sigma_m: float = 0.01
     floor_contact_sigma_m: float = 0.02
     floor_gate_m: float = 0.10
