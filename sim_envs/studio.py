@@ -140,7 +140,8 @@ def dressed_model(scene: SimScene, *, width: int, height: int) -> MjModel:
     for i, asset in enumerate(parts.assets):
         for geom in spec.body(asset.name).geoms:
             geom.rgba = _rgba(object_color(i))
-    _light(spec)
+    _paint_room(spec)
+    _light(spec, _reach(parts, np.array(spec.stat.center[:2])))
     quality = spec.visual.quality
     quality.shadowsize, quality.offsamples = 2048, 4
     spec.visual.global_.offwidth, spec.visual.global_.offheight = width, height
@@ -167,10 +168,15 @@ def _add_skin(spec: MjSpec, parts: SceneParts, human: str, betas: Float[ndarray,
             geom.group = HIDDEN_GROUP
 
 
-def _light(spec: MjSpec) -> None:
-    """A pale room: gradient sky, floor of large tiles with thin lines, one soft shadow."""
-    mj = mujoco()
+def _reach(parts: SceneParts, center: Float[ndarray, "2"]) -> float:
+    """How far people and objects stand from the middle, and the shadows that they cast [m]."""
+    spots = [body.transl[0, :2] for body in parts.bodies] + [asset.T_world_object[:2, 3] for asset in parts.assets]
+    return 1.5 + max((float(np.linalg.norm(spot - center)) for spot in spots), default=0.0)
 
+
+def _paint_room(spec: MjSpec) -> None:
+    """Gradient sky, haze, a pale floor of large tiles with thin lines."""
+    mj = mujoco()
     spec.add_texture(
         name="sky", type=mj.mjtTexture.mjTEXTURE_SKYBOX, builtin=mj.mjtBuiltin.mjBUILTIN_GRADIENT,
         rgb1=[0.93, 0.95, 0.97], rgb2=HORIZON, width=64, height=384,
@@ -179,15 +185,28 @@ def _light(spec: MjSpec) -> None:
     floor.rgb1, floor.rgb2 = [0.80, 0.82, 0.84], [0.75, 0.77, 0.79]
     floor.mark, floor.markrgb = mj.mjtMark.mjMARK_EDGE, [0.62, 0.64, 0.67]
     floor.width = floor.height = 512
+    spec.visual.rgba.haze = [*HORIZON, 1.0]
+    spec.visual.map.haze, spec.visual.map.zfar = 0.5, 12.0
+
+
+def _light(spec: MjSpec, reach_m: float) -> None:
+    """A lamp whose shadows reach `reach_m` around the middle, and shadowless light from everywhere."""
+    mj = mujoco()
     headlight = spec.visual.headlight
     headlight.ambient, headlight.diffuse, headlight.specular = [0.42] * 3, [0.28] * 3, [0.05] * 3
     for light in spec.lights:
         spec.delete(light)
-    lamp, aim = np.array((1.2, -1.6, 4.4)), np.array((-1.2, 1.6, -4.4))
+    lamp, cutoff_deg = np.array((1.8, -2.4, 6.8)), 85.0
     spec.worldbody.add_light(
-        pos=np.array((*spec.stat.center[:2], 0.0)) + lamp, dir=aim, diffuse=[0.4] * 3, specular=[0.1] * 3,
-        cutoff=75, exponent=0, castshadow=True,
-    )  # fmt: skip
+        pos=np.array((*spec.stat.center[:2], 0.0)) + lamp,
+        dir=-lamp,
+        diffuse=[0.4] * 3,
+        specular=[0.1] * 3,
+        cutoff=cutoff_deg,
+        exponent=0,
+        castshadow=True,
+    )
+    spec.visual.map.shadowscale = min(1.0, float(np.degrees(np.arctan(reach_m / np.linalg.norm(lamp)))) / cutoff_deg)
     spec.worldbody.add_light(
         type=mj.mjtLightType.mjLIGHT_DIRECTIONAL,
         dir=[0.5, 0.4, -1],
@@ -195,9 +214,6 @@ def _light(spec: MjSpec) -> None:
         specular=[0.0] * 3,
         castshadow=False,
     )
-    spec.visual.rgba.haze = [*HORIZON, 1.0]
-    spec.visual.map.haze = 0.55
-    spec.visual.map.shadowscale = 0.32
 
 
 def _rgba(color: Color) -> list[float]:
