@@ -17,7 +17,7 @@ from hsimul3r.errors import BadCapture, NoObject
 from hsimul3r.generator.fit import FitConfig, ParametricGenerator
 from hsimul3r.generator.objective import is_usable
 from hsimul3r.generator.protocol import Candidate, Observation, Support
-from hsimul3r.generator.supports import PersonSupports, Posture, carries, person_supports, posture, with_people
+from hsimul3r.generator.supports import PersonSupports, Posture, carries, person_supports, posture, usual_seat, with_people
 from hsimul3r.geometry.cameras import depth, project, transform_points
 from hsimul3r.geometry.masks import iou
 from hsimul3r.geometry.mesh import union
@@ -60,6 +60,8 @@ class PerceiveObjectsConfig:
     """How often the masks are made anew with the fitted shape as prior, 1 or more."""
     min_agreement: float = 0.35
     """A view whose mask overlaps the fitted shape less (IoU) is not trusted."""
+    min_first_agreement: float = 0.2
+    """The same against the seat that a sitter's posture suggests."""
     min_views: int = 2
     sitter_reach_m: float = 0.9
     fit: FitConfig = field(default_factory=quick_fit)
@@ -169,17 +171,27 @@ class Perceiver:
 
         Raises `NoObject` where fewer than two views have a mask, or the shape does not carry what it must.
         """
-        shape = self._fit(target, self._segment(target, None))
-        for _ in range(self.cfg.rounds - 1):
-            shape = self._fit(target, self._segment(target, self._silhouettes(shape)))
-        shapes = self._silhouettes(shape)
+        shapes = self._expected(target)
         labels = self._segment(target, shapes)
+        if shapes is not None:
+            labels = _trusted(target, labels, shapes, self.cfg.min_first_agreement)
+        for _ in range(self.cfg.rounds):
+            shape = self._fit(target, labels)
+            shapes = self._silhouettes(shape)
+            labels = _trusted(target, self._segment(target, shapes), shapes, self.cfg.min_agreement)
         if target.must_carry is not None and not carries(shape, target.must_carry):
             raise NoObject(f"Nothing that could carry a person's {target.must_carry.kind} was found below it.")
-        labels = _without_outliers(target, labels, shapes, self.cfg)
         return ObjectView(
             name=target.name, category=target.category, score=target.score, boxes_px=target.boxes_px, labels=labels
         )  # fmt: skip
+
+    def _expected(self, target: Target) -> Masks | None:
+        """Silhouettes of the seat that a sitter's posture suggests."""
+        support = target.must_carry
+        facing = next((one.facing for one in self.supports if any(s is support for s in one.supports)), None)
+        if support is None or support.kind != "seat" or facing is None:
+            return None
+        return self._silhouettes(usual_seat(target.category, support, facing))
 
     def _segment(self, target: Target, priors: Masks | None) -> Labels:
         labels = []
@@ -188,7 +200,7 @@ class Perceiver:
                 labels.append(np.where(widen(person, PERSON_MARGIN_PX), UNKNOWN, given).astype(np.uint8))
             elif np.isfinite(target.boxes_px[v]).all():
                 box = _grown(target.boxes_px[v], priors, v)
-                labels.append(segment(image, box, person, prior=priors[v] if priors else None))
+                labels.append(segment(image, box, person, prior=priors[v] if priors is not None else None))
             else:
                 labels.append(None)
         return tuple(labels)
@@ -197,9 +209,10 @@ class Perceiver:
         observation = Observation(
             cameras=self.motion.cameras, labels=labels, boxes_px=target.boxes_px, category=target.category
         )
-        if sum(is_usable(observation, v) for v in range(len(labels))) < self.cfg.min_views:
-            raise NoObject(f"The mask of object '{target.name}' is empty in all but one photo.")
         observation = with_people(observation, self.supports, self.cfg.sitter_reach_m)
+        usable = sum(is_usable(observation, v) for v in range(len(labels)))
+        if usable < self.cfg.min_views and observation.facing is None:
+            raise NoObject(f"The mask of object '{target.name}' is empty in all but {usable} photos.")
         return ParametricGenerator(self.cfg.fit).generate(observation, count=1, seed=self.cfg.seed)[0]
 
     def _silhouettes(self, shape: Candidate) -> Masks:
@@ -270,16 +283,13 @@ def _grown(box: Float[ndarray, "4"], priors: Masks | None, view: int) -> Float[n
     ])  # fmt: skip
 
 
-def _without_outliers(target: Target, labels: Labels, shapes: Masks, cfg: PerceiveObjectsConfig) -> Labels:
+def _trusted(target: Target, labels: Labels, shapes: Masks, min_agreement: float) -> Labels:
     """Masks that contradict the shape of all views are marked unknown; those of the user never."""
     kept = []
-    for v, image in enumerate(labels):
-        agrees = (
-            image is None
-            or target.masks[v] is not None
-            or iou(image == OBJECT, shapes[v], image == UNKNOWN) >= cfg.min_agreement
-        )
-        kept.append(image if agrees or image is None else np.full_like(image, UNKNOWN))
+    for image, given, shape in zip(labels, target.masks, shapes):
+        if image is not None and given is None and iou(image == OBJECT, shape, image == UNKNOWN) < min_agreement:
+            image = np.full_like(image, UNKNOWN)
+        kept.append(image)
     return tuple(kept)
 
 

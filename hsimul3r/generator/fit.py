@@ -43,7 +43,7 @@ class FitConfig:
     fine_generations: int = 160
     fine_population: int = 18
     fine_sigma: float = 0.2
-    foreign_category: float = 0.03
+    foreign_category: float = 0.05
     """Added to the energy of families that the given category does not name."""
     weights: Weights = field(default_factory=Weights)
 
@@ -69,10 +69,11 @@ class ParametricGenerator:
         return "parametric"
 
     def generate(self, observation: Observation, *, count: int, seed: int) -> tuple[Candidate, ...]:
-        """Best member of each of the `count` best families, see `Generator`. Raises `NoObject` where no view shows it."""
+        """Best member of each of the `count` best families, see `Generator`. Raises `NoObject` where no view shows it and
+        nobody sits on it."""
         cfg = self.cfg
         coarse = crop(observation, object_px=cfg.coarse_px, size=cfg.coarse_size)
-        if (coarse.labels == UNKNOWN).all():
+        if (coarse.labels == UNKNOWN).all() and observation.facing is None:
             raise NoObject("No view has a mask of the object.")
         fine = crop(observation, object_px=cfg.fine_px, size=cfg.fine_size)
         states = _best_of_each_family([self._adjust(state) for state in self._coarse(observation, coarse, seed)])

@@ -15,6 +15,8 @@ OBJECT, UNKNOWN = 1, 2
 XY_UNIT_M, YAW_UNIT, SHIFT_UNIT_RAD = 0.15, 0.35, 0.0114
 """One unit of the search variable: place, yaw, and a view's shift as an angle seen from the camera."""
 MIN_OBJECT_PX = 20
+ONE_SEAT_M = 0.9
+"""Seats narrower than this are for one sitter."""
 MIDDLE_HEIGHT_M = 0.4
 """Half the height of most furniture."""
 
@@ -29,6 +31,10 @@ class Weights:
     support: float = 0.06
     support_height_m: float = 0.02
     support_reach_m: float = 0.04
+    sitter_back_m: float = 0.09
+    """Where a sitter's buttocks are lowest: this far behind the seat's middle."""
+    sitter_place_m: float = 0.08
+    """Spread of a sitter's place about that, sideways only on seats for one."""
     support_cut: float = 3.0
     """A support farther than this many sigmas is taken for somebody else's."""
     facing: float = 0.02
@@ -88,19 +94,30 @@ def crop(observation: Observation, *, object_px: int, size: int) -> Crops:
 
 
 def box_centre(observation: Observation) -> Float[ndarray, "2"]:
-    """Where on the floor the object stands: the point nearest to the rays through its boxes' middles."""
-    normal, right = np.zeros((3, 3)), np.zeros(3)
-    for v, image in enumerate(observation.labels):
-        if image is None or not is_usable(observation, v):
-            continue
-        box = object_box(image, observation.boxes_px[v])
-        origin, direction = rays(observation.cameras, v, 0.5 * (box[:2] + box[2:]))
-        across = np.eye(3) - np.outer(direction, direction)
-        normal += across
-        right += across @ origin
+    """Where on the floor the object stands: the point nearest to the rays through its boxes' middles.
+
+    Without any, below the first seat or foot that needs support.
+    """
+    normal, right, views = np.zeros((3, 3)), np.zeros(3), 0
+    for v, box in enumerate(_boxes(observation)):
+        if np.isfinite(box).all():
+            origin, direction = rays(observation.cameras, v, 0.5 * (box[:2] + box[2:]))
+            across = np.eye(3) - np.outer(direction, direction)
+            normal, right, views = normal + across, right + across @ origin, views + 1
+    if views < 2 and observation.supports:
+        return observation.supports[0].point[:2]
     normal[2, 2] += 0.1
     right[2] += 0.1 * MIDDLE_HEIGHT_M
     return np.linalg.solve(normal, right)[:2]
+
+
+def _boxes(observation: Observation) -> Float[ndarray, "views 4"]:
+    """Boxes of the object's pixels and, where none can be used, the given ones; nan without a camera."""
+    boxes = np.where(observation.cameras.is_registered[:, None], observation.boxes_px, np.nan)
+    for v, image in enumerate(observation.labels):
+        if image is not None and is_usable(observation, v):
+            boxes[v] = object_box(image, observation.boxes_px[v])
+    return boxes
 
 
 class Objective:
@@ -186,8 +203,11 @@ class Objective:
         cos, sin = np.cos(poses[:, 2]), np.sin(poses[:, 2])
         dx, dy = support.point[0] - poses[:, 0], support.point[1] - poses[:, 1]
         local = np.stack([cos * dx + sin * dy, cos * dy - sin * dx], axis=1)
-        reach = np.maximum(np.abs(local) - half, 0.0).sum(1) / w.support_reach_m
-        squared = reach**2 + ((height - support.point[2]) / w.support_height_m) ** 2
+        squared = (np.maximum(np.abs(local) - half, 0.0).sum(1) / w.support_reach_m) ** 2
+        squared += ((height - support.point[2]) / w.support_height_m) ** 2
+        if support.kind == "seat" and self.family.is_seat:
+            sideways = np.where(half[:, 0] < 0.5 * ONE_SEAT_M, local[:, 0], 0.0)
+            squared += (sideways**2 + (local[:, 1] - w.sitter_back_m) ** 2) / w.sitter_place_m**2
         return w.support * np.maximum(1.0 - squared / w.support_cut**2, 0.0)
 
     def _facing(self, poses: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:

@@ -11,8 +11,10 @@ from hsimul3r.artifacts import BodySequence
 from hsimul3r.body.model import embedded_body
 from hsimul3r.conventions import SMPLX_JOINTS
 from hsimul3r.generator.families import family
-from hsimul3r.generator.objective import box_centre
+from hsimul3r.generator.objective import Weights, box_centre
 from hsimul3r.generator.protocol import Candidate, Observation, Support
+from hsimul3r.geometry.frusta import frustum_parts
+from hsimul3r.geometry.rotations import rotation_about_z
 
 SEAT_HEIGHTS_M = (0.2, 0.95)
 HAND_HEIGHTS_M = (0.25, 1.15)
@@ -81,6 +83,21 @@ def carries(candidate: Candidate, support: Support) -> bool:
     half = 0.5 * np.array([candidate.parameters["width"], candidate.parameters["depth"]])
     is_above = (np.abs(local[:2]) < half + CARRY_REACH_M).all()
     return bool(is_above and abs(candidate.parameters[kind.support] - support.point[2]) < CARRY_HEIGHT_M)
+
+
+def usual_seat(category: str, support: Support, facing: float) -> Candidate:
+    """The seat that a sitter's posture alone suggests: the middle of the family's prior, at the sitter's height and place."""
+    kind = family("sofa" if category == "sofa" else "club" if category == "armchair" else "chair")
+    values = {p.name: 0.5 * (p.low + p.high) for p in kind.parameters} | {kind.support: float(support.point[2])}
+    T = np.eye(4)
+    T[:3, :3] = rotation_about_z(facing)
+    T[:3, 3] = [*support.point[:2], 0.0]
+    T[:3, 3] -= T[:3, :3] @ np.array([0.0, Weights().sitter_back_m, 0.0])
+    rows = kind.rows(np.array([list(values.values())]))[0]
+    return Candidate(
+        family=kind.name, parameters=values, parts=frustum_parts(np.unique(rows, axis=0)), T_world_object=T, energy=0.0,
+        density_kg_m3=kind.density_kg_m3, friction=kind.friction,
+    )  # fmt: skip
 
 
 def _seat(posture: Posture) -> Support | None:

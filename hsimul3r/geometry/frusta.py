@@ -87,6 +87,68 @@ def silhouette_energies(
     return _energies(rows, poses, shifts_px, cameras, counts.inside, counts.outside)
 
 
+def covered_colors(
+    rows: Float[ndarray, "n parts 12"],
+    poses: Float[ndarray, "n 3"],
+    shifts_px: Float[ndarray, "n views 2"],
+    cameras: Float[ndarray, "views 16"],
+    sums: Int[ndarray, "views height width+1 colors"],
+) -> Int[ndarray, "n views colors"]:
+    """How many pixels of every colour a population of objects covers; `sums` are running sums along each row."""
+    return _covered(rows, poses, shifts_px, cameras, sums)
+
+
+@njit(cache=True)
+def _covered(rows, poses, shifts, cameras, sums):  # noqa: ANN001, ANN202 (compiled)
+    parts, (views, height, _, colors) = rows.shape[1], sums.shape
+    vertices, uv = np.empty((parts, 2 * RING, 3)), np.empty((2 * RING, 2))
+    low, high = np.empty((parts, height)), np.empty((parts, height))
+    ring, first, last = np.empty(parts, np.int64), np.empty(parts, np.int64), np.empty(parts, np.int64)
+    covered = np.zeros((len(rows), views, colors), np.int64)
+    for k in range(len(rows)):
+        for i in range(parts):
+            ring[i] = _expand(rows[k, i], poses[k], vertices[i])
+        for v in range(views):
+            for i in range(parts):
+                first[i], last[i] = _spans(vertices[i], ring[i], cameras[v], shifts[k, v], uv, low[i], high[i])
+            _add_union(first, last, low, high, sums[v], covered[k, v])
+    return covered
+
+
+@njit(cache=True)
+def _add_union(first, last, low, high, sums, covered):  # noqa: ANN001, ANN202 (compiled)
+    """Add the colours below the union of all parts' spans."""
+    start, stop = np.empty(len(first), np.int64), np.empty(len(first), np.int64)
+    for r in range(first.min(), last.max() + 1):
+        found = _sorted_spans(r, first, last, low, high, sums.shape[1] - 1, start, stop)
+        reached = 0
+        for j in range(found):
+            a, b = max(start[j], reached), stop[j]
+            if b > a:
+                for c in range(sums.shape[2]):
+                    covered[c] += sums[r, b, c] - sums[r, a, c]
+                reached = b
+
+
+@njit(cache=True)
+def _sorted_spans(r, first, last, low, high, width, start, stop):  # noqa: ANN001, ANN202 (compiled)
+    """Spans of all parts in row r, by their start; returns how many there are."""
+    found = 0
+    for i in range(len(first)):
+        if r < first[i] or r > last[i]:
+            continue
+        a, b = max(int(np.ceil(low[i, r])), 0), min(int(np.floor(high[i, r])), width - 1) + 1
+        if b <= a:
+            continue
+        j = found
+        while j > 0 and start[j - 1] > a:
+            start[j], stop[j] = start[j - 1], stop[j - 1]
+            j -= 1
+        start[j], stop[j] = a, b
+        found += 1
+    return found
+
+
 @njit(cache=True)
 def _energies(rows, poses, shifts, cameras, inside, outside):  # noqa: ANN001, ANN202 (compiled)
     parts, views, height = rows.shape[1], inside.shape[0], inside.shape[1]
@@ -113,23 +175,10 @@ def _energies(rows, poses, shifts, cameras, inside, outside):  # noqa: ANN001, A
 @njit(cache=True)
 def _count_union(first, last, low, high, inside, outside):  # noqa: ANN001, ANN202 (compiled)
     """Object and background pixels below the union of all parts' spans."""
-    width, parts = inside.shape[1] - 1, len(first)
-    start, stop = np.empty(parts, np.int64), np.empty(parts, np.int64)
+    start, stop = np.empty(len(first), np.int64), np.empty(len(first), np.int64)
     hits, misses = 0, 0
     for r in range(first.min(), last.max() + 1):
-        found = 0
-        for i in range(parts):
-            if r < first[i] or r > last[i]:
-                continue
-            a, b = max(int(np.ceil(low[i, r])), 0), min(int(np.floor(high[i, r])), width - 1) + 1
-            if b <= a:
-                continue
-            j = found
-            while j > 0 and start[j - 1] > a:
-                start[j], stop[j] = start[j - 1], stop[j - 1]
-                j -= 1
-            start[j], stop[j] = a, b
-            found += 1
+        found = _sorted_spans(r, first, last, low, high, inside.shape[1] - 1, start, stop)
         reached = 0
         for j in range(found):
             a, b = max(start[j], reached), stop[j]

@@ -11,10 +11,12 @@ from hsimul3r.artifacts import Cameras
 from hsimul3r.generator.protocol import Support
 from hsimul3r.generator.supports import PersonSupports
 from hsimul3r.geometry.cameras import depth, project
-from hsimul3r.perception.object_boxes import Located, Region, Sighting, locate, predicted_box
+from hsimul3r.perception.object_boxes import Located, Region, Sighting, locate, predicted_box, region_of
 
 EXPLAINED_GAP_M = 0.25
 """A support farther than this from every object needs another one."""
+APART = 1.0
+"""Two objects whose middles are nearer than this part of one's radius are the same."""
 RADIUS_M = (0.2, 1.2)
 
 
@@ -37,7 +39,7 @@ class SearchConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """Objects near people, the best supported first, and the one to take where none of these proves real."""
+    """Objects near people, and the one to take where none of these proves real."""
 
     near: tuple[Located, ...]
     far: tuple[Located, ...]
@@ -52,21 +54,31 @@ def search(
 ) -> Found:
     """Objects near people.
 
-    Objects that views agree on come first. A seat or a raised foot that none of them carries gets the boxes that show it, or a
-    region of usual size. Hands do so only where there is no object at all, since most hands rest on nothing.
+    What carries a seat or a raised foot comes first: the boxes that show its place, or a region of usual size. Then the objects
+    that views agree on. Hands demand an object only where there is none at all, since most hands rest on nothing.
     """
     supports = [support for person in people for support in person.supports]
+    carried = [support for support in supports if support.kind != "hand"]
+    near: list[Located] = []
+    for support in carried:
+        if not _is_explained(support, near):
+            near.append(_below(support, [s for s in sightings if not _is_used(s, near)], cameras, cfg))
     seen = [one for one in locate(sightings, cameras) if _is_seen_enough(one, cameras, supports, cfg)]
+    apart = [one for one in seen if all(_distance_m(one, other) > APART * one.region.radius_m for other in near)]
     skin = np.concatenate(list(skins))
-    near = [one for one in seen if one.region.gap_m(skin) < cfg.reach_m]
-    left = [s for s in sightings if not any(s is used for one in near for used in one.sightings)]
-    for support in supports:
-        if support.kind != "hand" and not _is_explained(support, near):
-            near.append(_below(support, left, cameras, cfg))
+    near += [one for one in apart if one.region.gap_m(skin) < cfg.reach_m]
     if not near:
-        near = _below_hands(people, left, cameras, cfg)
+        near = _below_hands(people, sightings, cameras, cfg)
     far = sorted((one for one in seen if one.region.gap_m(skin) < cfg.far_reach_m), key=lambda one: one.region.gap_m(skin))
-    return Found(near=tuple(sorted(near, key=lambda one: -one.score)[: cfg.most_objects]), far=tuple(far[:1]))
+    return Found(near=tuple(near[: cfg.most_objects]), far=tuple(far[:1]))
+
+
+def _is_used(sighting: Sighting, objects: Sequence[Located]) -> bool:
+    return any(sighting is used for one in objects for used in one.sightings)
+
+
+def _distance_m(a: Located, b: Located) -> float:
+    return float(np.linalg.norm(a.region.xy - b.region.xy))
 
 
 def _is_seen_enough(one: Located, cameras: Cameras, supports: Sequence[Support], cfg: SearchConfig) -> bool:
@@ -87,17 +99,19 @@ def _below(support: Support, sightings: Sequence[Sighting], cameras: Cameras, cf
         radius, height = {"seat": cfg.seat_size_m, "foot": cfg.foot_size_m, "hand": cfg.hand_size_m}[support.kind]
         region = Region(xy=support.point[:2], radius_m=radius, height_m=max(height, float(support.point[2]) + 0.03))
         return Located(region=region, sightings=(), must_carry=support)
-    best = {s.view: s for s in sorted(showing, key=lambda s: s.score)}
-    distance = np.array([depth(cameras, s.view, support.point) for s in best.values()])
-    widths = np.array([s.size[0] for s in best.values()]) * distance / cameras.focal_px[list(best)]
-    heights = np.array([s.size[1] for s in best.values()]) * distance / cameras.focal_px[list(best)]
+    best = tuple({s.view: s for s in sorted(showing, key=lambda s: s.score)}.values())
+    agreed = region_of(best, cameras) if len(best) > 1 else None
+    if agreed is not None and agreed.gap_m(support.point[None]) < EXPLAINED_GAP_M:
+        return Located(region=agreed, sightings=best, must_carry=support)
+    top = max(best, key=lambda s: s.score)
+    pixel_m = float(depth(cameras, top.view, support.point) / cameras.focal_px[top.view])
     return Located(
         region=Region(
             xy=support.point[:2],
-            radius_m=float(np.clip(0.5 * np.median(widths), *RADIUS_M)),
-            height_m=float(np.clip(np.median(heights), support.point[2], 1.4)),
+            radius_m=float(np.clip(0.5 * pixel_m * top.size[0], *RADIUS_M)),
+            height_m=float(np.clip(pixel_m * top.size[1], support.point[2] + 0.03, 1.2)),
         ),
-        sightings=tuple(best.values()),
+        sightings=(top,),
         must_carry=support,
     )
 
