@@ -1,0 +1,104 @@
+"""What a case of the benchmark is: a room, an object, a person in a pose with contacts, and cameras around them. Nouns only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from jaxtyping import Float
+from numpy import ndarray
+
+Color = tuple[float, float, float]
+Wall = Literal["bricks", "plaster", "wallpaper"]
+Outfit = Literal["tee", "shirt", "sweater"]
+Haircut = Literal["short", "parted", "bun", "cropped"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Touch:
+    """`count` vertices of a body part (a key of CONTACT_PARTS) lie at `gap_m` of the floor, the object, or its top's plane."""
+
+    part: str
+    target: Literal["floor", "object", "top"]
+    count: int
+    gap_m: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoseGoal:
+    """What a pose shall be, in the object's frame. `anchors_m` holds joints near places, nan coordinates are free."""
+
+    betas: Float[ndarray, "10"]
+    key: Float[ndarray, "55 3"]
+    root_m: tuple[float, float, float]
+    touches: tuple[Touch, ...]
+    anchors_m: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+    hands_on_thighs: tuple[str, ...] = ()
+    balance_m: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PosedBody:
+    """SMPL-X parameters, conventions.py."""
+
+    betas: Float[ndarray, "10"]
+    pose: Float[ndarray, "55 3"]
+    transl: Float[ndarray, "3"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonLook:
+    """Clothes, hair and skin. Colours are sRGB in [0, 1]."""
+
+    skin: Color
+    hair: Color
+    haircut: Haircut
+    outfit: Outfit
+    top: Color
+    top_accent: Color
+    trousers: Color
+    shoes: Color
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoomLook:
+    """Surfaces and things of a room; places are (x, y) in metres. `walls` are back, left and right."""
+
+    walls: tuple[Wall, Wall, Wall]
+    wall_color: Color
+    palette: tuple[Color, ...]
+    floor_color: Color
+    shelf_x: float
+    plants: tuple[tuple[float, float], ...]
+    clutter: tuple[tuple[float, float], ...]
+    magazines: tuple[tuple[float, float], ...] = ()
+    rug_centre: tuple[float, float] | None = None
+    rug_yaw_deg: float = 0.0
+    window_w: float = 90.0
+    lamp_w: float = 40.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CameraWalk:
+    """Views of a photographer who walks round: azimuth 0 stands in front of the room (-Y), positive to +X."""
+
+    azimuth_deg: tuple[float, ...]
+    distance_m: tuple[float, ...]
+    height_m: tuple[float, ...]
+    target_m: tuple[float, float, float]
+    equivalent_mm: float = 26.5
+    size_px: tuple[int, int] = (1280, 960)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One case. `yaw_deg` turns object and person together in the room; `object_colors` are the base colours by material."""
+
+    name: str
+    furniture: str
+    object_colors: Mapping[str, Color]
+    goal: PoseGoal
+    look: PersonLook
+    room: RoomLook
+    walk: CameraWalk
+    yaw_deg: float
+    seed: int
