@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+
 from hsimul3r.artifacts import (
     AlignedScene,
     Artifact,
@@ -106,12 +108,13 @@ class RunRecord:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Folders of the chain, up to the verdict, that are not there or not readable."""
+        """Folders of the chain, up to the verdicts of all controllers, that are not there or not readable."""
         lacking = [name for name, artifact in zip(FOLDERS, self.artifacts) if artifact is None]
-        if not any(simulation.rollout for simulation in self.simulations):
-            lacking.append("80_rollout")
-        if not any(simulation.verdict for simulation in self.simulations):
-            lacking.append("85_verdict")
+        done = {simulation.controller: simulation for simulation in self.simulations}
+        for controller in CONTROLLERS:
+            simulation = done.get(controller)
+            lacking += [f"80_rollout_{controller}"] * (simulation is None or simulation.rollout is None)
+            lacking += [f"85_verdict_{controller}"] * (simulation is None or simulation.verdict is None)
         return tuple(lacking)
 
     @property
@@ -142,46 +145,73 @@ class RunRecord:
 
 def read_run(folder: Path) -> RunRecord:
     """Read what a run folder holds. Raises `NoRun` where not even a capture lies there."""
-    faults: dict[str, str] = {}
-
-    def read(name: str, kind: type[Kind]) -> Kind | None:
-        if not (folder / name).is_dir():
-            return None
-        try:
-            return kind.load(folder / name)
-        except ValueError as error:
-            faults[name] = str(error)
-            return None
-
-    capture = read("00_capture", Capture)
+    reader = _Reader(folder)
+    capture = reader.read("00_capture", Capture)
     if capture is None:
-        raise NoRun(f"'{folder}' holds no readable capture ({faults.get('00_capture', 'no folder 00_capture')}).")
-    controllers = sorted(
-        {path.name.split("_", 2)[2] for path in folder.glob("8[05]_*_*") if path.is_dir() and path.suffix == ""},
-        key=lambda name: (list(CONTROLLERS).index(name) if name in CONTROLLERS else len(CONTROLLERS), name),
-    )
+        raise NoRun(f"'{folder}' holds no readable capture ({reader.faults.get('00_capture', 'no folder 00_capture')}).")
+    aligned, sim = reader.read("60_aligned", AlignedScene), reader.read("70_sim", SimScene)
+    simulations = tuple(reader.simulation(controller) for controller in reader.controllers())
+    if aligned is not None and sim is not None and not _is_made_from(sim, aligned):
+        reader.faults["70_sim"] = "it was made from an earlier reconstruction; simulate again"
+        sim, simulations = None, ()
     return RunRecord(
         folder=folder,
         capture=capture,
-        people=read("10_people", People),
-        rig=read("20_cameras", CameraRig),
-        scene=read("30_scene", SceneGeometry),
-        motion=read("40_humans", HumanMotion),
-        views=read("45_object_views", ObjectViews),
-        objects=read("50_objects", ObjectSet),
-        aligned=read("60_aligned", AlignedScene),
-        sim=read("70_sim", SimScene),
-        simulations=tuple(
-            Simulation(
-                controller=name,
-                rollout=read(f"80_rollout_{name}", Rollout),
-                verdict=read(f"85_verdict_{name}", StabilityVerdict),
-            )
-            for name in controllers
-        ),
+        people=reader.read("10_people", People),
+        rig=reader.read("20_cameras", CameraRig),
+        scene=reader.read("30_scene", SceneGeometry),
+        motion=reader.read("40_humans", HumanMotion),
+        views=reader.read("45_object_views", ObjectViews),
+        objects=reader.read("50_objects", ObjectSet),
+        aligned=aligned,
+        sim=sim,
+        simulations=simulations,
         costs=_read_costs(folder),
-        faults=faults,
+        faults=reader.faults,
     )
+
+
+class _Reader:
+    """Loads artifacts and notes what is wrong with those that cannot be loaded."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.faults: dict[str, str] = {}
+
+    def read(self, name: str, kind: type[Kind]) -> Kind | None:
+        if not (self.folder / name).is_dir():
+            return None
+        try:
+            return kind.load(self.folder / name)
+        except ValueError as error:
+            self.faults[name] = f"it is damaged: {error}; delete that folder, it will be made anew"
+            return None
+
+    def controllers(self) -> list[str]:
+        """Controllers that left a folder, in the order in which they are shown."""
+        found = {path.name.split("_", 2)[2] for path in self.folder.glob("8[05]_*_*") if path.is_dir() and not path.suffix}
+        return [name for name in CONTROLLERS if name in found] + sorted(found - set(CONTROLLERS))
+
+    def simulation(self, controller: str) -> Simulation:
+        return Simulation(
+            controller=controller,
+            rollout=self.read(f"80_rollout_{controller}", Rollout),
+            verdict=self.read(f"85_verdict_{controller}", StabilityVerdict),
+        )
+
+
+def _is_made_from(sim: SimScene, aligned: AlignedScene) -> bool:
+    """True where people and objects stand in the simulation as they were aligned."""
+    if len(sim.bodies) != len(aligned.bodies) or len(sim.assets) != len(aligned.assets):
+        return False
+    bodies = all(
+        np.array_equal(a.pose, b.pose) and np.array_equal(a.transl, b.transl) for a, b in zip(sim.bodies, aligned.bodies)
+    )
+    assets = all(
+        np.array_equal(a.vertices, b.vertices) and np.array_equal(a.T_world_object, b.T_world_object)
+        for a, b in zip(sim.assets, aligned.assets)
+    )
+    return bodies and assets
 
 
 def _read_costs(folder: Path) -> tuple[StageCost, ...]:

@@ -57,12 +57,19 @@ def write_page(record: RunRecord, path: Path) -> Path:
         pictures={path.name: stage_pictures(path) for path in sorted(record.folder.glob("[1-9]*_*")) if path.is_dir()},
         total_s=sum(cost.seconds for cost in record.costs), peak_mb=max((c.peak_rss_mb for c in record.costs), default=0.0),
         longest_s=max((cost.seconds for cost in record.costs), default=1.0),
-        video=video_uri(record.folder / VIDEO_NAME), has_video=(record.folder / VIDEO_NAME).is_file(),
-        stills=video_stills(record.folder / VIDEO_NAME), **_scene_drawings(record),
+        **_film(record), **_scene_drawings(record),
     )  # fmt: skip
     partial = path.with_name(f".partial-{path.name}")
     partial.write_text(text, encoding="utf-8")
     return partial.replace(path)
+
+
+def _film(record: RunRecord) -> dict[str, object]:
+    """The film of the simulations, where it is of those that the run holds."""
+    path = record.folder / VIDEO_NAME
+    is_current = path.is_file() and any(simulation.rollout for simulation in record.simulations)
+    stills = video_stills(path) if is_current else ()
+    return {"has_video": bool(stills), "video": video_uri(path) if stills else None, "stills": stills}
 
 
 def _scene_drawings(record: RunRecord) -> dict[str, object]:

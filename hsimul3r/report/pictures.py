@@ -58,24 +58,26 @@ def photo_pairs(record: RunRecord, meshes: Sequence[PaintedMesh], cameras: Camer
 
 
 def stage_pictures(folder: Path) -> tuple[StagePicture, ...]:
-    """The first pictures that a stage wrote beside its artifact."""
+    """The first pictures that a stage wrote beside its artifact; damaged ones are left out."""
     paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
-    return tuple(StagePicture(title=path.stem.replace("_", " "), uri=_file_uri(path)) for path in paths[:MOST_STAGE_PICTURES])
+    pictures = [(path.stem.replace("_", " "), _file_uri(path)) for path in paths[:MOST_STAGE_PICTURES]]
+    return tuple(StagePicture(title=title, uri=uri) for title, uri in pictures if uri is not None)
 
 
 def video_uri(path: Path) -> str | None:
-    """The video as a data URI, None where there is none or it is too large to embed."""
-    if not path.is_file() or path.stat().st_size > MAX_VIDEO_BYTES:
+    """The video as a data URI, None where it is too large to embed."""
+    if path.stat().st_size > MAX_VIDEO_BYTES:
         return None
     return f"data:video/mp4;base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
 def video_stills(path: Path, shares: Sequence[float] = (0.0, 0.5, 1.0)) -> tuple[str, ...]:
-    """Frames of a video at the given shares of its length, as data URIs."""
-    if not path.is_file():
+    """Frames of a video at the given shares of its length, as data URIs; none where it cannot be decoded."""
+    try:
+        with av.open(path) as container:
+            frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    except av.FFmpegError:
         return ()
-    with av.open(path) as container:
-        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     return tuple(data_uri(frames[round(share * (len(frames) - 1))]) for share in shares)
 
 
@@ -89,9 +91,12 @@ def data_uri(image: UInt8[ndarray, "height width 3"]) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def _file_uri(path: Path) -> str:
-    with Image.open(path) as picture:
-        return data_uri(np.asarray(picture.convert("RGB")))
+def _file_uri(path: Path) -> str | None:
+    try:
+        with Image.open(path) as picture:
+            return data_uri(np.asarray(picture.convert("RGB")))
+    except OSError:
+        return None
 
 
 def _best_overlay(

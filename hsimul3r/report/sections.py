@@ -78,7 +78,7 @@ def comparisons(report: Mapping[str, float]) -> tuple[tuple[Quantity, Quantity],
 def _section(record: RunRecord, folder: str, artifact: Artifact | None) -> Section:
     fault = record.faults.get(folder)
     if artifact is None:
-        state = f"damaged: {fault}" if fault else "missing"
+        state = fault or "missing"
         return Section(folder=folder, title=TITLES[folder], adapter="", state=state)
     tables = tuple(table for table in _TABLES[type(artifact)](artifact) if table.quantities or table.rows)
     return Section(folder=folder, title=TITLES[folder], adapter=artifact.provenance.adapter, state="done", tables=tables)

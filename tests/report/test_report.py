@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from run_fixture import verdict, write_run
 
-from hsimul3r.artifacts import Capture, Rollout
+from hsimul3r.artifacts import AlignedScene, Capture, Rollout
 from hsimul3r.errors import NoRun
 from hsimul3r.report import write_report
 from hsimul3r.report.page import decisive_criteria
@@ -103,6 +103,13 @@ def test_strings_of_the_user_are_escaped(run: Path) -> None:
     assert page.scripts == 0 and attack in page.text
 
 
+def test_damaged_film_and_pictures_are_left_out(run: Path) -> None:
+    (run / "simulation.mp4").write_bytes(b"no film")
+    (run / "40_humans" / "overlay_view0.png").write_bytes(b"no picture")
+    page = page_of(run)
+    assert page.open_tags == [] and sum(value.startswith("data:") for value in page.loaded) == 4 * 2
+
+
 def test_large_video_is_named_not_embedded(run: Path) -> None:
     tiny_film(run / "simulation.mp4")
     with (run / "simulation.mp4").open("ab") as file:
@@ -124,10 +131,28 @@ def test_run_stopped_after_any_stage_says_what_is_missing(run: Path, last: str) 
     assert f"To continue: {command}" in page.text
 
 
+def test_run_stopped_between_controllers_is_not_finished(run: Path) -> None:
+    shutil.rmtree(run / "80_rollout_static")
+    shutil.rmtree(run / "85_verdict_static")
+    page = page_of(run)
+    assert "Not stable under PD control" in page.text and "80_rollout_static, 85_verdict_static" in page.text
+    assert "To continue: make simulate SCENE=sit_chair" in page.text
+
+
 def test_damaged_artifact_is_named(run: Path) -> None:
     (run / "50_objects" / "arrays.npz").write_bytes(b"broken")
     page = page_of(run)
-    assert "50_objects cannot be read" in page.text and "damaged" in page.text
+    assert "50_objects cannot be used: it is damaged" in page.text
+
+
+def test_verdict_of_an_earlier_reconstruction_is_not_shown(run: Path) -> None:
+    tiny_film(run / "simulation.mp4")
+    aligned = AlignedScene.load(run / "60_aligned")
+    moved = replace(aligned.bodies[0], transl=aligned.bodies[0].transl + 0.1)
+    replace(aligned, bodies=(moved,)).save(run / "60_aligned")
+    page = page_of(run)
+    assert "No verdict yet" in page.text and "earlier reconstruction" in page.text
+    assert not any(value.startswith("data:video") for value in page.loaded)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", json.dumps({"stages": {"a": {}}}), json.dumps({"stages": []})])
