@@ -47,7 +47,7 @@ class PerceivePeopleConfig:
     min_confidence: float = 0.22
     min_support: float = 0.5
     min_agreement: float = 0.45
-    min_presence: float = 0.6
+    min_presence: float = 0.9
     """A person is believed above all four: mean keypoint confidence, share of the searches that found it, OKS of the two
     estimators, BlazePose's own presence."""
     duplicate_similarity: float = 0.45
