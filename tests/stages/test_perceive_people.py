@@ -96,6 +96,18 @@ def test_lego4_has_at_least_ten_of_twelve_sightings_none_false_and_no_wrong_iden
 
 
 @pytest.mark.slow
+def test_the_person_of_every_shipped_sample_is_found_alone(tmp_path, samples):
+    folders = sorted(folder for folder in samples.glob("*") if folder.is_dir())
+    if not folders:
+        pytest.skip("no sample captures are shipped yet")
+    for folder in folders:
+        photos = sorted(folder.glob("*.jpg"))[::2]
+        people = perceive([np.ascontiguousarray(cv2.imread(str(photo))[:, :, ::-1]) for photo in photos], tmp_path)
+        assert [person.view for person in people.views] == list(range(len(photos))), folder.name
+        assert people.person_count == 1, folder.name
+
+
+@pytest.mark.slow
 def test_the_same_photos_give_the_same_numbers(tmp_path, lego4):
     pair = [cv2.resize(image, None, fx=0.5, fy=0.5) for image in (lego4[0][:, 600:1180], lego4[3][:, 500:1000])]
     first, second = (perceive(pair, tmp_path, replace(FAST, whole_sizes=(384,))) for _ in range(2))
