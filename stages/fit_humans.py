@@ -20,8 +20,9 @@ from hsimul3r.artifacts import (
     ScaleSource,
     SceneGeometry,
 )
-from hsimul3r.body.fit import FitConfig, FittedBody, PersonObservations, first_scale, fit_bodies
+from hsimul3r.body.fit import FittedBody, first_scale, fit_bodies
 from hsimul3r.body.model import EMBEDDED, embedded_body
+from hsimul3r.body.problem import FitConfig, PersonObservations
 from hsimul3r.conventions import KEYPOINTS
 from hsimul3r.errors import NoPerson, NotFinite, ScaleUnknown
 from hsimul3r.geometry.alignment import Similarity

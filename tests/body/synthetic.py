@@ -7,8 +7,8 @@ from numpy import ndarray
 
 from hsimul3r.artifacts import Cameras
 from hsimul3r.body.anatomy import anatomy
-from hsimul3r.body.fit import PersonObservations
 from hsimul3r.body.model import embedded_body
+from hsimul3r.body.problem import PersonObservations
 from hsimul3r.conventions import KEYPOINTS
 from hsimul3r.geometry.alignment import align_points
 from hsimul3r.geometry.cameras import depth, project, triangulate

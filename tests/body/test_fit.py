@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from hsimul3r.body.anatomy import anatomy
-from hsimul3r.body.fit import BETAS, BodyProblem, FitConfig, body_points, first_scale, fit_bodies
+from hsimul3r.body.derivatives import BETAS
+from hsimul3r.body.fit import first_scale, fit_bodies
 from hsimul3r.body.model import embedded_body
 from hsimul3r.body.outline import match_outlines
+from hsimul3r.body.problem import BodyProblem, FitConfig, body_points
 from hsimul3r.body.solver import minimise
 from hsimul3r.conventions import KEYPOINTS
 from hsimul3r.geometry.alignment import Similarity
@@ -115,7 +117,7 @@ def test_every_fit_stays_within_the_joint_limits():
 def problem_of(seen, cameras, *, outlines=(), tracked=None):
     return BodyProblem(
         body=BODY, cameras=cameras, people=(seen,), config=FitConfig(), root=np.eye(3)[None],
-        sigma_px=(np.full((len(seen.view), 21), 5.0),), is_scale_fixed=False, stands=np.ones((1, 2), bool),
+        sigma_px=(np.full((len(seen.view), 21), 5.0),), fixed_log_scale=None, stands=np.ones((1, 2), bool),
         tracked=(tracked or body_points(BODY),), outlines=outlines, keeps_floor=True,
     )  # fmt: skip
 

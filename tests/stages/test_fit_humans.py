@@ -6,8 +6,8 @@ from body import synthetic
 from PIL import Image
 
 from hsimul3r.artifacts import Capture, HumanMotion, People, PersonView, PointTracks, Provenance, SceneGeometry
-from hsimul3r.body.fit import FitConfig
 from hsimul3r.body.model import embedded_body
+from hsimul3r.body.problem import FitConfig
 from hsimul3r.errors import NoPerson, NotFinite, ScaleUnknown
 from hsimul3r.geometry.alignment import Similarity
 from hsimul3r.geometry.cameras import project, transform_cameras
