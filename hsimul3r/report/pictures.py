@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.error import FFmpegError
 from jaxtyping import UInt8
 from numpy import ndarray
 from PIL import Image
@@ -76,7 +77,7 @@ def video_stills(path: Path, shares: Sequence[float] = (0.0, 0.5, 1.0)) -> tuple
     try:
         with av.open(path) as container:
             frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-    except av.FFmpegError:
+    except FFmpegError:
         return ()
     return tuple(data_uri(frames[round(share * (len(frames) - 1))]) for share in shares)
 
