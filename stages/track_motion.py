@@ -45,7 +45,7 @@ def run(sim_scene: SimScene, *, cfg: TrackMotionConfig, out: Path, progress: Pro
     recording = RecordConfig(hold_s=cfg.hold_s, fps=cfg.fps, soft_start=cfg.soft_start)
     judge = engine.load(sim_scene, count=1, timing=JUDGE, threads=cfg.threads)
     report = {}
-    if cfg.controller == "pd":
+    if cfg.controller == "pd" or not problem.people:
         plan = hold_reconstruction(problem, judge.qpos_names, judge.ctrl_names)
     else:
         coarse = engine.load(sim_scene, count=cfg.search.samples, timing=PLAN, threads=cfg.threads)

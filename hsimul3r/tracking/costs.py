@@ -25,7 +25,7 @@ class CostWeights:
     missing_contact: float = 0.3
     penetration: float = 0.3
     effort: float = 0.02
-    end_velocity: float = 0.3
+    end_velocity: float = 5.0
 
 
 def position_error(joints: Float[ndarray, "sims joints 3"], reference: Float[ndarray, "joints 3"]) -> Float[ndarray, "sims"]:

@@ -42,8 +42,8 @@ class StaticCemConfig:
     max_iterations: int = 40
     horizon_s: float = 2.5
     control_hz: float = 30.0
-    elite_share: float = 0.25
-    check_every: int = 4
+    elite_share: float = 0.125
+    check_every: int = 2
     """Iterations between two attempts to certify."""
     cost_cap: float = 3.0
     """Most that one frame may cost, so that falls do not drown the rest."""
