@@ -76,10 +76,12 @@ def video_stills(path: Path, shares: Sequence[float] = (0.0, 0.5, 1.0)) -> tuple
     """Frames of a video at the given shares of its length, as data URIs; none where it cannot be decoded."""
     try:
         with av.open(path) as container:
-            frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+            last = max(container.streams.video[0].frames - 1, 0)
+            wanted = {round(share * last) for share in shares}
+            frames = enumerate(container.decode(video=0))
+            return tuple(data_uri(frame.to_ndarray(format="rgb24")) for i, frame in frames if i in wanted)
     except FFmpegError:
         return ()
-    return tuple(data_uri(frames[round(share * (len(frames) - 1))]) for share in shares)
 
 
 def data_uri(image: UInt8[ndarray, "height width 3"]) -> str:
