@@ -55,7 +55,7 @@ class CalibrateCamerasConfig:
     focal_ratios: tuple[float, ...] = (0.55, 0.8, 1.1)
     """Starts of an unknown focal length over the long side."""
     focal_ratio: float = 0.75
-    focal_spread: float = 0.3
+    focal_spread: float = 0.15
     """Prior of an unknown focal length over the long side, and its spread (log)."""
     exif_focal_spread: float = 0.06
     stature_m: float = 1.70

@@ -46,7 +46,7 @@ class BundleWeights:
     pose_huber: float = 1.5
     lift: float = 0.15
     symmetry: float = 0.05
-    k1: float = 0.1
+    k1: float = 0.06
 
 
 @dataclass(frozen=True, kw_only=True)
