@@ -21,6 +21,7 @@ from hsimul3r.tracking.criteria import (
 )
 from hsimul3r.tracking.layout import object_place, velocity_names
 from hsimul3r.tracking.problem import tracking_problem
+from hsimul3r.tracking.recording import SoftStart, soften
 
 if TYPE_CHECKING:
     from sim_envs.contract import SimBatch
@@ -42,6 +43,7 @@ class JudgeStabilityConfig:
     """Side force at an object's centre of mass towards eight sides [its weight]."""
     backend: str = "mujoco_cpu"
     threads: int = 0
+    soft_start: SoftStart = field(default_factory=SoftStart)
     gravity: GravityThresholds = field(default_factory=GravityThresholds)
     interaction: InteractionThresholds = field(default_factory=InteractionThresholds)
 
@@ -121,13 +123,23 @@ def _objects_alone(scene: SimScene, cfg: JudgeStabilityConfig) -> Iterator[Crite
     alone = objects_alone(scene)
     batch = backend(cfg.backend).load(alone, count=len(probes), timing=JUDGE, threads=cfg.threads)
     _set_probes(batch, scene, cfg)
-    batch.reset(np.tile(alone.qpos, (len(probes), 1)))
-    batch.step(np.zeros((len(probes), 0)), round(cfg.gravity_s / batch.timestep_s))
+    settle(batch, np.tile(alone.qpos, (len(probes), 1)), cfg)
     qpos, qvel = batch.state()
     owners = np.array([name.rsplit(":", 1)[0] for name in velocity_names(batch.qpos_names)])
     for reference in tracking_problem(alone).objects:
         place = object_place(reference.name, batch.qpos_names)
         yield from gravity_criteria(reference, qpos[:, place], qvel[:, owners == reference.name], probes, cfg.gravity)
+
+
+def settle(batch: "SimBatch", qpos: Float[ndarray, "sims nq"], cfg: JudgeStabilityConfig) -> None:
+    """Let objects go for `gravity_s`; those that overlap at the start are pushed apart gently."""
+    nothing, chunk = np.zeros((len(qpos), 0)), 1 / 60
+    steps = round(chunk / batch.timestep_s)
+    batch.reset(qpos)
+    for i in range(round(cfg.gravity_s / chunk)):
+        if (i - 1) * chunk <= cfg.soft_start.duration_s:
+            soften(batch, cfg.soft_start.recovery(i * chunk))
+        batch.step(nothing, steps)
 
 
 def _set_probes(batch: "SimBatch", scene: SimScene, cfg: JudgeStabilityConfig) -> None:
