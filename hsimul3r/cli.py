@@ -74,7 +74,9 @@ class Simulate(Command):
         for controller, verdict in simulation.verdicts.items():
             colour = "green" if verdict.is_stable else "red"
             console.print(f"[bold {colour}]{controller}: {verdict.reason}[/]", highlight=False)
-        console.print(f"Report: {store.folder}/report.html\nVideo: {store.folder}/simulation.mp4\nNext: make view", highlight=False)
+        console.print(
+            f"Report: {store.folder}/report.html\nVideo: {store.folder}/simulation.mp4\nNext: make view", highlight=False
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,8 +103,12 @@ class View(Command):
         from hsimul3r.viewer import view
 
         folder = find_run(self.runs, self.scene)
-        console.print(f"Viewer of {folder}: http://{self.host}:{self.port} (Ctrl+C ends it)", highlight=False)
-        view(folder, port=self.port, host=self.host)
+        view(
+            folder,
+            port=self.port,
+            host=self.host,
+            on_ready=lambda address: console.print(f"Viewer of {folder}: {address} (Ctrl+C ends it)", highlight=False),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from hsimul3r.artifacts import (
     StabilityVerdict,
 )
 from hsimul3r.config import PipelineConfig
+from hsimul3r.errors import RenderingUnavailable
 from hsimul3r.images import load_images
 from hsimul3r.report import write_report
 from hsimul3r.run_store import RunStore
@@ -96,12 +97,14 @@ def export(store: RunStore, cfg: PipelineConfig) -> Path:
 
 
 def _show(store: RunStore, simulation: Simulation) -> None:
+    """The film, where this machine can render, and the report."""
     rollouts, verdicts = tuple(simulation.rollouts.values()), tuple(simulation.verdicts.values())
-    store.file(
-        "simulation.mp4",
-        lambda path: render_simulation(simulation.scene, rollouts, verdicts, path, progress=store.progress),
-        simulation.scene,
-        *rollouts,
-        *verdicts,
-    )
+
+    def write(path: Path) -> None:
+        render_simulation(simulation.scene, rollouts, verdicts, path, progress=store.progress)
+
+    try:
+        store.file("simulation.mp4", write, simulation.scene, *rollouts, *verdicts)
+    except RenderingUnavailable as error:
+        store.progress.say(f"No film: {error}")
     write_report(store.folder)
