@@ -16,6 +16,7 @@ from hsimul3r.conventions import SMPLX_JOINTS
 from hsimul3r.geometry.cameras import transform_points
 from hsimul3r.interaction.kinematics import BodyChain, BodyState, vertex_normals
 from hsimul3r.interaction.patches import FloorPatch, Patch, PatchQuery, face_patch
+from hsimul3r.losses.contact import non_contact_loss
 
 FLOOR = -1
 """Target of a contact with the floor; others are indices of objects."""
@@ -39,9 +40,9 @@ RULES: Mapping[str, ContactRule] = {
     "buttocks": ContactRule(reach_m=0.28, depth_m=0.15, near_m=0.25, coverage=0.25, height_m=(0.15, 1.0)),
     "thigh": ContactRule(reach_m=0.10, depth_m=0.15, near_m=0.0, coverage=0.25, height_m=(0.15, 1.0)),
     "back": ContactRule(reach_m=0.06, depth_m=0.12, near_m=0.0, coverage=0.25, height_m=(0.0, 2.0)),
-    "hand": ContactRule(reach_m=0.11, depth_m=0.08, near_m=0.06, coverage=0.25, height_m=(0.2, 1.4)),
-    "forearm": ContactRule(reach_m=0.05, depth_m=0.10, near_m=0.0, coverage=0.4, height_m=(0.2, 1.4)),
-    "foot": ContactRule(reach_m=0.10, depth_m=0.15, near_m=0.06, coverage=0.4, height_m=(0.04, 0.8)),
+    "hand": ContactRule(reach_m=0.08, depth_m=0.08, near_m=0.04, coverage=0.25, height_m=(0.2, 1.4)),
+    "forearm": ContactRule(reach_m=0.04, depth_m=0.10, near_m=0.0, coverage=0.4, height_m=(0.2, 1.4)),
+    "foot": ContactRule(reach_m=0.08, depth_m=0.15, near_m=0.04, coverage=0.4, height_m=(0.04, 0.8)),
 }
 FLOOR_REACH_M = 0.08
 FLOOR_DEPTH_M = 0.15
@@ -103,8 +104,8 @@ def decide_contacts(
     pairs: list[ContactPair] = []
     for person, (chain, state) in enumerate(zip(chains, states)):
         scout = _Scout(person, chain, set_on_floor(chain, state), assets, seed)
+        pairs += scout.carried()
         for target in range(len(assets)):
-            pairs += scout.carried(target)
             pairs += [pair for side in ("left", "right") if (pair := scout.rested(f"{side}_hand", target))]
             pairs += [pair for side in ("left", "right") if (pair := scout.rested(f"{side}_forearm", target))]
         pairs += [pair for side in ("left", "right") if (pair := scout.stood(f"{side}_foot"))]
@@ -125,16 +126,18 @@ class _Scout:
         self.person, self.chain, self.state, self.assets, self.seed = person, chain, state, assets, seed
         self.normals = vertex_normals(state.vertices, chain.faces)
 
-    def carried(self, target: int) -> list[ContactPair]:
-        """Buttocks, thighs and back of a person sitting on an object."""
-        seat = self._pair("buttocks", target, UP) if is_sitting(self.state) else None
-        if seat is None:
+    def carried(self) -> list[ContactPair]:
+        """Buttocks, thighs and back of a sitting person on one object: the seat that Eq. 3 has nearest to the buttocks."""
+        if not is_sitting(self.state):
             return []
-        thighs = [pair for side in ("left", "right") if (pair := self._pair(f"{side}_thigh", target, UP))]
+        seats = [pair for target in range(len(self.assets)) if (pair := self._pair("buttocks", target, UP))]
+        if not seats:
+            return []
+        seat = min(seats, key=lambda pair: non_contact_loss(self._points(pair), pair.samples).value)
+        thighs = [pair for side in ("left", "right") if (pair := self._pair(f"{side}_thigh", seat.target, UP))]
         thighs = [pair for pair in thighs if self._gap(pair) < self._gap(seat) + THIGH_SLACK_M]
-        ids = self.chain.parts["back"]
-        backward = self.normals[ids].mean(axis=0) * [1, 1, 0]
-        back = self._pair("back", target, -backward / np.linalg.norm(backward))
+        backward = self.normals[self.chain.parts["back"]].mean(axis=0) * [1, 1, 0]
+        back = self._pair("back", seat.target, -backward / np.linalg.norm(backward))
         return [seat, *thighs, *([back] if back else [])]
 
     def rested(self, part: str, target: int) -> ContactPair | None:
@@ -182,10 +185,12 @@ class _Scout:
         return ids[faces_it] if faces_it.sum() >= 5 else ids
 
     def _gap(self, pair: ContactPair) -> float:
+        return part_gap(self._points(pair), pair.patch, pair.samples)
+
+    def _points(self, pair: ContactPair) -> Float[ndarray, "part 3"]:
+        """The pair's vertices in the frame of its target."""
         points = self.state.vertices[pair.vertices]
-        if pair.target != FLOOR:
-            points = _to_object(self.assets[pair.target], points)
-        return part_gap(points, pair.patch, pair.samples)
+        return points if pair.target == FLOOR else _to_object(self.assets[pair.target], points)
 
 
 def _to_object(asset: ObjectAsset, points: Float[ndarray, "points 3"]) -> Float[ndarray, "points 3"]:

@@ -11,7 +11,7 @@ above them (iteratively reweighted Gauss-Newton), damped after Levenberg and Mar
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -23,8 +23,9 @@ from hsimul3r.geometry.cameras import project_with_jacobian, transform_points
 from hsimul3r.geometry.rotations import axis_angle_from_matrix, rotation_about_z
 from hsimul3r.geometry.sdf import SignedDistanceField
 from hsimul3r.interaction.detect import FEWEST_OVER, FLOOR, ContactPair, is_carried, lowest
-from hsimul3r.interaction.kinematics import BodyChain, BodyState
-from hsimul3r.interaction.patches import FloorPatch, PatchQuery
+from hsimul3r.interaction.kinematics import BodyChain, BodyState, vertex_normals
+from hsimul3r.interaction.patches import FloorPatch
+from hsimul3r.interaction.ways import Way, way_out
 from hsimul3r.losses.contact import GATE_M
 
 EPS_M = 0.001
@@ -34,8 +35,8 @@ NEAR_M = 0.03
 
 
 def _default_joints() -> dict[str, float]:
-    middle = {"pelvis": 0.06, "spine1": 0.04, "spine2": 0.04, "spine3": 0.04}
-    limbs = {"hip": 0.15, "knee": 0.15, "ankle": 0.30, "shoulder": 0.15, "elbow": 0.15, "wrist": 0.20}
+    middle = {"pelvis": 0.04, "spine1": 0.03, "spine2": 0.03, "spine3": 0.03}
+    limbs = {"hip": 0.10, "knee": 0.10, "ankle": 0.20, "shoulder": 0.10, "elbow": 0.10, "wrist": 0.15}
     return middle | {f"{side}_{joint}": sigma for joint, sigma in limbs.items() for side in ("left", "right")}
 
 
@@ -47,15 +48,17 @@ class AlignmentWeights:
     """Of Eq. 3."""
     penetration_per_m: float = 1000.0
     """Of each vertex inside: of Eq. 4 times |H_p|, so that a few deep vertices of a large part count."""
-    hold_per_m: float = 1500.0
+    hold_per_m: float = 4000.0
     """Of a closed contact that opens."""
-    carried_share: float = 0.2
+    carried_share: float = 0.1
     """Of the above for thighs and back: the pelvis decides how deep a person sits."""
     gate_m: float = GATE_M
     hold_m: float = 0.002
     """Gap that a contact may keep once its gate has closed."""
-    image_sigma_px: float = 12.0
-    """For a shift of all of a body's joints, or an object's corners, in one view of 1280 px width."""
+    body_sigma_px: float = 6.0
+    """For a shift of all of a body's joints in one view of 1280 px width. Bodies are fitted more exactly than objects."""
+    object_sigma_px: float = 12.0
+    """The same for the corners of an object's box."""
     root_sigma_m: float = 0.2
     object_sigma_m: float = 0.2
     object_sigma_rad: float = 0.1
@@ -121,19 +124,6 @@ class _Terms:
         smooth = np.sqrt(self.residual**2 + EPS_M**2)
         curvatures = {"square": np.ones_like(smooth), "norm": 1 / smooth, "hinge": 0.5 / smooth}
         return self.weight * curvatures[self.penalty]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Way:
-    """Signed distance of points to a surface, its normal, and the points on it."""
-
-    distance: Float[ndarray, "points"]
-    normal: Float[ndarray, "points 3"]
-    foot: Float[ndarray, "points 3"]
-
-    @classmethod
-    def at(cls, query: PatchQuery, chosen: Int[ndarray, "points"]) -> Self:
-        return cls(distance=query.distance[chosen], normal=query.normal[chosen], foot=query.foot[chosen])
 
 
 def placed(item: SolidObject, offset: Float[ndarray, "3"]) -> Float[ndarray, "4 4"]:
@@ -248,9 +238,9 @@ class _Problem:
         if not self.is_closed[k] or query.is_over.sum() < FEWEST_OVER:
             return [self._draw_together(pair, points, samples, placement)]
         over = np.flatnonzero(query.is_over)
-        inside = self._inside(pair.person, pair.target, pair.vertices[over], _Way.at(query, over), placement)
+        inside = self._inside(pair.person, pair.target, pair.vertices[over], Way.to_patch(query, over), placement)
         nearest = lowest(query, 1)
-        apart = self._inside(pair.person, pair.target, pair.vertices[nearest], _Way.at(query, nearest), placement)
+        apart = self._inside(pair.person, pair.target, pair.vertices[nearest], Way.to_patch(query, nearest), placement)
         hold = _Terms(
             residual=query.distance[nearest] - self.weights.hold_m,
             weight=np.array([self.weights.hold_per_m * (self.weights.carried_share if is_carried(pair.part) else 1.0)]),
@@ -280,18 +270,19 @@ class _Problem:
         for pair in self.pairs:
             if pair.person == person and pair.target == target:
                 free[pair.vertices[self._query(pair, placement)[0].is_over]] = False
-        ids = np.flatnonzero(free)
+        points = vertices[free]
         if target == FLOOR:
-            way = _Way.at(FloorPatch().query(vertices[ids]), np.arange(len(ids)))
+            way = Way.to_patch(FloorPatch().query(points), np.ones(len(points), bool))
         else:
-            pose = placed(self.objects[target], placement.offsets[target])
-            query = self.objects[target].solid.query((vertices[ids] - pose[:3, 3]) @ pose[:3, :3])
-            way = _Way(distance=query.distance, normal=query.gradient @ pose[:3, :3].T, foot=vertices[ids])
+            R, t = np.split(placed(self.objects[target], placement.offsets[target])[:3], [3], axis=1)
+            normals = vertex_normals(vertices, self.chains[person].faces)[free]
+            local = way_out(self.objects[target].solid, (points - t[:, 0]) @ R, normals @ R)
+            way = Way(distance=local.distance, normal=local.normal @ R.T, foot=local.foot @ R.T + t[:, 0])
         near = way.distance < NEAR_M
-        way = _Way(distance=way.distance[near], normal=way.normal[near], foot=way.foot[near])
-        return self._inside(person, target, ids[near], way, placement)
+        way = Way(distance=way.distance[near], normal=way.normal[near], foot=way.foot[near])
+        return self._inside(person, target, np.flatnonzero(free)[near], way, placement)
 
-    def _inside(self, person: int, target: int, ids: Int[ndarray, "rows"], way: "_Way", placement: Placement) -> _Terms:
+    def _inside(self, person: int, target: int, ids: Int[ndarray, "rows"], way: Way, placement: Placement) -> _Terms:
         """Eq. 4 of vertices whose way out is known; those outside count with what smoothing leaves of them."""
         jacobian = -self._jacobian(person, target, ids, way.normal, way.foot, placement)
         weight = np.full(len(ids), self.weights.penetration_per_m)
@@ -329,7 +320,7 @@ class _Problem:
         for m in range(len(arms)):
             columns = slice(start + 3 + 3 * m, start + 6 + 3 * m)
             jacobian[..., columns] = np.cross(arms[m][None, :, None], by_point)
-        return self._in_views(uv - self._fitted_uv[person], jacobian, self._views)
+        return self._in_views(uv - self._fitted_uv[person], jacobian, self._views, self.weights.body_sigma_px)
 
     def _stay_object(self, target: int, placement: Placement) -> _Terms:
         start = int(self._person_start[-1]) + 3 * target
@@ -347,11 +338,11 @@ class _Problem:
         jacobian = np.zeros((*uv.shape, self.size))
         jacobian[..., start : start + 2] = by_point[..., :2]
         jacobian[..., start + 2] = np.einsum("vpix,px->vpi", by_point, np.cross([0, 0, 1.0], corners - pose[:3, 3]))
-        return self._in_views(uv - self._corner_uv[target], jacobian, item.views)
+        return self._in_views(uv - self._corner_uv[target], jacobian, item.views, self.weights.object_sigma_px)
 
-    def _in_views(self, residual: ndarray, jacobian: ndarray, views: Int[ndarray, "views"]) -> _Terms:
+    def _in_views(self, residual: ndarray, jacobian: ndarray, views: Int[ndarray, "views"], sigma_px: float) -> _Terms:
         """Pixels (views, points, 2) as squares, so that a common shift by sigma in one view costs one half."""
-        sigma = self.weights.image_sigma_px * self.cameras.size_px[views, 0] / 1280
+        sigma = sigma_px * self.cameras.size_px[views, 0] / 1280
         weight = np.broadcast_to((1 / sigma**2 / max(residual.shape[1], 1))[:, None, None], residual.shape)
         return _Terms(
             residual=residual.ravel(), weight=weight.ravel(), jacobian=jacobian.reshape(-1, self.size), penalty="square"
