@@ -20,7 +20,7 @@ SEAT_HEIGHTS_M = (0.2, 0.95)
 HAND_HEIGHTS_M = (0.25, 1.15)
 MIN_FOOT_HEIGHT_M = 0.12
 MAX_THIGH_COS = 0.75
-"""A person sits where the thighs, on average, lean more than this from the vertical."""
+"""A person sits where both thighs point down less than this."""
 SKIN_QUANTILE = 0.05
 CARRY_REACH_M, CARRY_HEIGHT_M = 0.12, 0.07
 
@@ -105,7 +105,7 @@ def _seat(posture: Posture) -> Support | None:
     thighs = np.array([joint[f"{side}_knee"] - joint[f"{side}_hip"] for side in ("left", "right")])
     uprightness = -thighs[:, 2] / np.linalg.norm(thighs, axis=1)
     point = _lowest(posture.vertices[posture.parts["buttocks"]])
-    is_sitting = uprightness.mean() < MAX_THIGH_COS and SEAT_HEIGHTS_M[0] < point[2] < SEAT_HEIGHTS_M[1]
+    is_sitting = uprightness.max() < MAX_THIGH_COS and SEAT_HEIGHTS_M[0] < point[2] < SEAT_HEIGHTS_M[1]
     return Support(kind="seat", point=point) if is_sitting else None
 
 

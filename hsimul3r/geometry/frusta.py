@@ -87,49 +87,6 @@ def silhouette_energies(
     return _energies(rows, poses, shifts_px, cameras, counts.inside, counts.outside)
 
 
-def covered_colors(
-    rows: Float[ndarray, "n parts 12"],
-    poses: Float[ndarray, "n 3"],
-    shifts_px: Float[ndarray, "n views 2"],
-    cameras: Float[ndarray, "views 16"],
-    sums: Int[ndarray, "views height width+1 colors"],
-) -> Int[ndarray, "n views colors"]:
-    """How many pixels of every colour a population of objects covers; `sums` are running sums along each row."""
-    return _covered(rows, poses, shifts_px, cameras, sums)
-
-
-@njit(cache=True)
-def _covered(rows, poses, shifts, cameras, sums):  # noqa: ANN001, ANN202 (compiled)
-    parts, (views, height, _, colors) = rows.shape[1], sums.shape
-    vertices, uv = np.empty((parts, 2 * RING, 3)), np.empty((2 * RING, 2))
-    low, high = np.empty((parts, height)), np.empty((parts, height))
-    ring, first, last = np.empty(parts, np.int64), np.empty(parts, np.int64), np.empty(parts, np.int64)
-    covered = np.zeros((len(rows), views, colors), np.int64)
-    for k in range(len(rows)):
-        for i in range(parts):
-            ring[i] = _expand(rows[k, i], poses[k], vertices[i])
-        for v in range(views):
-            for i in range(parts):
-                first[i], last[i] = _spans(vertices[i], ring[i], cameras[v], shifts[k, v], uv, low[i], high[i])
-            _add_union(first, last, low, high, sums[v], covered[k, v])
-    return covered
-
-
-@njit(cache=True)
-def _add_union(first, last, low, high, sums, covered):  # noqa: ANN001, ANN202 (compiled)
-    """Add the colours below the union of all parts' spans."""
-    start, stop = np.empty(len(first), np.int64), np.empty(len(first), np.int64)
-    for r in range(first.min(), last.max() + 1):
-        found = _sorted_spans(r, first, last, low, high, sums.shape[1] - 1, start, stop)
-        reached = 0
-        for j in range(found):
-            a, b = max(start[j], reached), stop[j]
-            if b > a:
-                for c in range(sums.shape[2]):
-                    covered[c] += sums[r, b, c] - sums[r, a, c]
-                reached = b
-
-
 @njit(cache=True)
 def _sorted_spans(r, first, last, low, high, width, start, stop):  # noqa: ANN001, ANN202 (compiled)
     """Spans of all parts in row r, by their start; returns how many there are."""
