@@ -123,13 +123,6 @@ def triangulate(
     return point
 
 
-def triangulation_angle(cameras: Cameras, views: Int[ndarray, "observations"], point: Float[ndarray, "3"]) -> float:
-    """Largest angle [rad] between the rays from the given views to a world point."""
-    d = point - camera_centers(cameras)[np.unique(views)]
-    d = d / np.linalg.norm(d, axis=1, keepdims=True)
-    return float(np.arccos(np.clip((d @ d.T).min(), -1.0, 1.0)))
-
-
 def observation_errors(cameras: Cameras, tracks: PointTracks) -> Float[ndarray, "observations"]:
     """Reprojection error [px] of every observation of a track; inf where the point cannot be seen."""
     errors = np.full(len(tracks.view), np.inf)

@@ -44,19 +44,6 @@ def axis_angle_from_quaternion(quat: Float[ndarray, "*batch 4"]) -> Float[ndarra
     return Rotation.from_quat(flat, scalar_first=True).as_rotvec().reshape(*np.shape(quat)[:-1], 3)
 
 
-def quaternion_multiply(a: Float[ndarray, "*batch 4"], b: Float[ndarray, "*batch 4"]) -> Float[ndarray, "*batch 4"]:
-    """Hamilton product of quaternions wxyz: the rotation b, then a."""
-    aw, av = np.asarray(a)[..., :1], np.asarray(a)[..., 1:]
-    bw, bv = np.asarray(b)[..., :1], np.asarray(b)[..., 1:]
-    w = aw * bw - (av * bv).sum(-1, keepdims=True)
-    return np.concatenate([w, aw * bv + bw * av + np.cross(av, bv)], axis=-1)
-
-
-def quaternion_conjugate(quat: Float[ndarray, "*batch 4"]) -> Float[ndarray, "*batch 4"]:
-    """Inverse of a unit quaternion wxyz."""
-    return np.asarray(quat) * np.array([1.0, -1.0, -1.0, -1.0])
-
-
 def skew(vector: Float[ndarray, "*batch 3"]) -> Float[ndarray, "*batch 3 3"]:
     """Matrix of the cross product: skew(a) @ b == cross(a, b)."""
     x, y, z = np.moveaxis(np.asarray(vector, dtype=float), -1, 0)

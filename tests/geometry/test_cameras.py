@@ -96,10 +96,6 @@ def test_triangulation_refuses_one_view(rig, points):
         cam.triangulate(rig, np.array([0]), uv)
 
 
-def test_triangulation_angle_of_perpendicular_views(rig):
-    assert np.degrees(cam.triangulation_angle(rig, np.array([0, 1]), np.array([0, 0, 1.35]))) == pytest.approx(90, abs=0.5)
-
-
 def test_projection_jacobian_matches_finite_differences(rig):
     rng = np.random.default_rng(3)
     points = rng.uniform([-1, -1, 1], [1, 1, 4], size=(10, 3))

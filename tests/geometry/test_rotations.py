@@ -26,14 +26,6 @@ def test_all_forms_agree_in_any_batch(vectors):
     np.testing.assert_allclose(rot.matrix_from_axis_angle(rot.axis_angle_from_quaternion(-quat)), R, atol=1e-14)
 
 
-def test_quaternion_product_is_composition(vectors):
-    a, b = rot.quaternion_from_axis_angle(vectors[0]), rot.quaternion_from_axis_angle(vectors[1])
-    expected = rot.matrix_from_quaternion(a) @ rot.matrix_from_quaternion(b)
-    np.testing.assert_allclose(rot.matrix_from_quaternion(rot.quaternion_multiply(a, b)), expected, atol=1e-14)
-    identity = rot.quaternion_multiply(a, rot.quaternion_conjugate(a))
-    np.testing.assert_allclose(identity, np.tile([1.0, 0, 0, 0], (5, 1)), atol=1e-14)
-
-
 def test_skew_is_the_cross_product(vectors):
     np.testing.assert_allclose((rot.skew(vectors[0]) @ vectors[1][..., None])[..., 0], np.cross(vectors[0], vectors[1]))
 
