@@ -32,9 +32,11 @@ class Unknowns:
 
     @classmethod
     def of(cls, own: Float[ndarray, "own"]) -> "Unknowns":
-        """From one vector."""
+        """From one vector, which may hold more behind these."""
         count = anatomy().count
-        return cls(turn=own[:3], transl=own[3:ROOT], dofs=own[ROOT : ROOT + count], betas=own[ROOT + count :])
+        return cls(
+            turn=own[:3], transl=own[3:ROOT], dofs=own[ROOT : ROOT + count], betas=own[ROOT + count : ROOT + count + BETAS]
+        )  # fmt: skip
 
     def rotations(self, root: Float[ndarray, "3 3"]) -> Float[ndarray, "22 3 3"]:
         """Local rotations of the body joints."""
@@ -102,7 +104,7 @@ def pose_points(
     parent = np.array(SMPLX_PARENTS)[joint]
     axes = np.einsum("dxy,dy->dx", chain.R[parent], anatomy().axes(unknowns.dofs))
     by[..., ROOT : ROOT + len(axes)] = np.cross(axes[None], arm[:, joint]).swapaxes(1, 2)
-    by[..., ROOT + len(axes) :] = _by_betas(points, chain)
+    by[..., ROOT + len(axes) : ROOT + len(axes) + BETAS] = _by_betas(points, chain)
     return posed, by
 
 

@@ -145,14 +145,13 @@ def _start(
     for posture in STARTS:
         dofs = anatomy().posture(**posture)
         root, transl = _place(body, dofs, person.skeleton * np.exp(log_scale))
-        x = np.concatenate([[log_scale], np.zeros(3), transl, dofs, np.zeros(BETAS)])
         sigma_px = _sigma_px(cameras, person, transl, log_scale, config)
         for turn in (0.0, np.pi):
             to_views = BodyProblem(
                 body=body, cameras=cameras, people=(person,), config=config, root=(rotation_about_z(turn) @ root)[None],
                 sigma_px=(sigma_px,), fixed_log_scale=log_scale, stands=np.zeros((1, 2), bool), tracked=(body_points(body),),
             )  # fmt: skip
-            fitted = x
+            fitted = to_views.start(log_scale, transl, dofs)
             for problem in (replace(to_views, uses_views=False), to_views):
                 fitted = minimise(problem, fitted, iterations=config.start_iterations, tolerance=1e-3, on_step=on_step)
             cost = total_cost(to_views, fitted)

@@ -56,8 +56,9 @@ class FitConfig:
     outline_rounds: int = 3
     outline_iterations: int = 6
     skeleton_sigma_m: float = 0.05
-    clothing_m: float = 0.012
-    """How far clothes stand off the body."""
+    clothing_m: float = 0.010
+    clothing_sigma_m: float = 0.01
+    """How far clothes stand off the body: found per person, so that loose clothes do not change the scale."""
     posture_weight: float = 1.0
     start_iterations: int = 12
     iterations: int = 60
@@ -101,7 +102,7 @@ class _State:
 
 @dataclass(frozen=True, kw_only=True)
 class BodyProblem:
-    """The residuals of `fit_bodies`. Unknowns: log scale, then per person root turn, translation, dofs, betas."""
+    """The residuals of `fit_bodies`. Unknowns: log scale, then per person root turn, translation, dofs, betas, clothes [m]."""
 
     body: SmplxFormatBody
     cameras: Cameras
@@ -123,7 +124,7 @@ class BodyProblem:
     @property
     def own(self) -> int:
         """Unknowns of one person."""
-        return ROOT + anatomy().count + BETAS
+        return ROOT + anatomy().count + BETAS + 1
 
     @property
     def low(self) -> ndarray:
@@ -134,9 +135,14 @@ class BodyProblem:
         return self._bounds(anatomy().high, 1)
 
     def _bounds(self, dofs: ndarray, sign: int) -> ndarray:
-        one = np.concatenate([np.full(3, sign * 2 * np.pi), np.full(3, sign * np.inf), dofs, np.full(BETAS, sign * 5.0)])
+        shape = [np.full(BETAS, sign * 5.0), [0.05 if sign > 0 else 0.0]]
+        one = np.concatenate([np.full(3, sign * 2 * np.pi), np.full(3, sign * np.inf), dofs, *shape])
         log_scale = sign * np.inf if self.fixed_log_scale is None else self.fixed_log_scale
         return np.concatenate([[log_scale], *[one] * len(self.people)])
+
+    def start(self, log_scale: float, transl: ndarray, dofs: ndarray) -> Float[ndarray, "unknowns"]:
+        """Unknowns of one person of common shape."""
+        return np.concatenate([[log_scale], np.zeros(3), transl, dofs, np.zeros(BETAS), [self.config.clothing_m]])
 
     def span(self, person: int) -> slice:
         """Where a person's unknowns lie."""
@@ -226,7 +232,7 @@ class BodyProblem:
         return self._rows("directions", (unit[limb] - target) / sigma, p, by_own, cauchy=1.5)
 
     def outline_rows(self, p: int, x: ndarray, state: _State) -> Rows:
-        """Distance of outline vertices from the mask's edge, across the edge, less the clothes."""
+        """Distance across the mask's edge of the clothes on outline vertices."""
         matches, config = self.outlines[p], self.config
         points, by = state.outline(p)
         uv, by_own, by_scale = self._projected(matches.view, x, points, by)
@@ -235,8 +241,12 @@ class BodyProblem:
         sigma = np.hypot(config.outline_sigma_m * px_per_m, config.pixel_sigma) * np.sqrt(per_view / config.outline_count)
         trust = np.where(matches.is_inside, skin_visibility(self.body, self.people[p])[matches.view, matches.vertex], 1.0)
         scale = (np.sqrt(trust) / sigma)[:, None]
-        across = np.einsum("ni,ni->n", uv - matches.edge_px, matches.normal) + config.clothing_m * px_per_m
-        by_own = None if by_own is None else np.einsum("ni,nio->no", matches.normal, by_own)[:, None] * scale[..., None]
+        clothes = x[self.span(p)][-1]
+        across = np.einsum("ni,ni->n", uv - matches.edge_px, matches.normal) + clothes * px_per_m
+        if by_own is not None:
+            by_own = np.einsum("ni,nio->no", matches.normal, by_own)[:, None]
+            by_own[..., -1] += px_per_m[:, None]
+            by_own = by_own * scale[..., None]
         by_scale = np.einsum("ni,ni->n", matches.normal, by_scale)[:, None]
         return self._rows(
             "outline", across[:, None] * scale, p, by_own, by_log_scale=by_scale * scale, cauchy=config.outline_cauchy
@@ -267,22 +277,24 @@ class BodyProblem:
         return rows
 
     def prior_rows(self, p: int, x: ndarray, *, with_jacobian: bool) -> Rows:
-        """Natural posture, common shape, known stature."""
-        own, count = x[self.span(p)], anatomy().count
-        dofs, betas = own[ROOT : ROOT + count], own[ROOT + count :]
-        inverse = self.config.posture_weight / anatomy().spread
-        stature, sigma = stature_prior(self.people[p], self.config)
+        """Natural posture, common shape, known stature, common clothes."""
+        own, count, config = x[self.span(p)], anatomy().count, self.config
+        dofs, betas = own[ROOT : ROOT + count], own[ROOT + count : -1]
+        inverse = config.posture_weight / anatomy().spread
+        stature, sigma = stature_prior(self.people[p], config)
         residual = np.concatenate([
             (dofs - anatomy().natural) * inverse,
             betas - self.body.betas_of_stature(stature),
             [(self.body.stature(betas) - stature) / sigma],
+            [(own[-1] - config.clothing_m) / config.clothing_sigma_m],
         ])[:, None]  # fmt: skip
         jacobian = None
         if with_jacobian:
             jacobian = np.zeros((len(residual), 1, self.own))
             jacobian[np.arange(count), 0, ROOT + np.arange(count)] = inverse
-            jacobian[count : count + BETAS, 0, ROOT + count :] = np.eye(BETAS)
-            jacobian[-1, 0, ROOT + count :] = self.body.stature_row[1:] / sigma
+            jacobian[count : count + BETAS, 0, ROOT + count : -1] = np.eye(BETAS)
+            jacobian[-2, 0, ROOT + count : -1] = self.body.stature_row[1:] / sigma
+            jacobian[-1, 0, -1] = 1 / config.clothing_sigma_m
         return self._rows("priors", residual, p, jacobian)
 
 

@@ -128,7 +128,7 @@ def test_jacobian_equals_finite_differences(uses_views):
     cameras = ring_of_cameras()
     problem = replace(problem_of(detect(truth, cameras, seed=0), cameras), uses_views=uses_views)
     dofs = anatomy().natural + 0.1
-    x = np.concatenate([[0.05], truth.pose[0], truth.transl + np.array([0, 0, 0.01]), dofs, 0.3 * np.ones(BETAS)])
+    x = np.concatenate([[0.05], truth.pose[0], truth.transl + np.array([0, 0, 0.01]), dofs, 0.3 * np.ones(BETAS), [0.02]])
     rows = problem.rows(x, with_jacobian=True)
     for i in range(0, len(x), 3):
         if not uses_views and i == 0:
