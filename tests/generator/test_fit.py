@@ -111,7 +111,7 @@ def test_one_view_less_still_gives_a_fit():
 
 
 def test_shifts_leave_out_what_moving_the_object_would_do():
-    observation, truth = synthetic_observation(23, CLEAN, kinds=(family("box"),))
+    observation, _ = synthetic_observation(23, CLEAN, kinds=(family("box"),))
     crops = crop(observation, object_px=60, size=112)
     start = np.array([*box_centre(observation), 0.0])
     objective = Objective(family("box"), crops, observation, start=start, weights=Weights(), has_shifts=True)

@@ -19,13 +19,13 @@ def test_flat_points_are_refused():
 
 
 def test_union_of_overlapping_boxes_is_watertight_with_the_right_volume():
-    vertices, faces = union([convex_part(CORNERS), convex_part(CORNERS + [0.5, 0.2, 0.3])])
+    vertices, faces = union([convex_part(CORNERS), convex_part(CORNERS + np.array([0.5, 0.2, 0.3]))])
     assert is_watertight(faces)
     assert solid(vertices, faces).volume_m3 == pytest.approx(2 - 0.5 * 0.8 * 0.7)
 
 
 def test_union_of_boxes_that_share_a_face_is_one_box():
-    vertices, faces = union([convex_part(CORNERS), convex_part(CORNERS + [1.0, 0, 0])])
+    vertices, faces = union([convex_part(CORNERS), convex_part(CORNERS + np.array([1.0, 0, 0]))])
     mass = solid(vertices, faces)
     assert mass.volume_m3 == pytest.approx(2.0)
     np.testing.assert_allclose(mass.centroid, [1.0, 0.5, 0.5], atol=1e-9)

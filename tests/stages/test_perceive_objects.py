@@ -1,0 +1,111 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from hsimul3r.artifacts import ObjectViews
+from hsimul3r.errors import BadCapture, NoObject
+from hsimul3r.generator.fit import FitConfig
+from hsimul3r.geometry.masks import iou
+from hsimul3r.perception.object_boxes import Sighting, cut_box, locate, predicted_box, region_of, without_doubles
+from hsimul3r.progress import Progress
+from stages import generate_objects, perceive_objects
+from tests.stages.painted import boxes_of, hint, painted_scene
+
+QUICK = FitConfig(first_generations=6, coarse_generations=15, survivors=4, adjusted=2, kept_families=1, fine_generations=30)
+SILENT = Progress(None)
+
+
+@pytest.fixture(scope="module")
+def table():
+    return painted_scene("lean")
+
+
+def perceive(scene, capture, out, **settings):
+    cfg = perceive_objects.PerceiveObjectsConfig(rounds=1, fit=QUICK, **settings)
+    return perceive_objects.run(capture, scene.images, scene.people, scene.motion, cfg=cfg, out=out, progress=SILENT)
+
+
+def named(scene, *hints):
+    return dataclasses.replace(scene.capture, objects=hints)
+
+
+def sightings(scene, views=(0, 1, 2, 3)):
+    boxes = boxes_of(scene.masks)
+    return [Sighting(view=v, box_px=boxes[v], category="table", score=0.5) for v in views]
+
+
+def test_boxes_of_several_views_meet_at_the_object(table):
+    located = locate(sightings(table), table.motion.cameras)
+    assert len(located) == 1
+    assert len(located[0].sightings) == 4
+    np.testing.assert_allclose(located[0].region.xy, table.asset.T_world_object[:2, 3], atol=0.12)
+
+
+def test_a_missing_view_gets_a_box_that_holds_the_object(table):
+    region = region_of(sightings(table, (0, 1, 2)), table.motion.cameras)
+    predicted, true = predicted_box(region, table.motion.cameras, 3), boxes_of(table.masks)[3]
+    inner = np.clip(predicted, [true[0], true[1]] * 2, [true[2], true[3]] * 2)
+    assert np.prod(inner[2:] - inner[:2]) > 0.8 * np.prod(true[2:] - true[:2])
+
+
+def test_the_same_box_under_two_names_is_one():
+    box = np.array([10.0, 10, 50, 60])
+    twice = [Sighting(view=0, box_px=box + d, category=c, score=s) for d, c, s in ((0, "chair", 0.4), (2, "sofa", 0.6))]
+    assert [s.category for s in without_doubles(twice)] == ["sofa"]
+
+
+def test_a_box_outside_the_picture_has_nothing_left():
+    assert cut_box(np.array([-50.0, 10, -5, 60]), np.array([480, 360])) is None
+
+
+@pytest.mark.slow
+def test_a_named_table_is_segmented_and_made_solid(table, tmp_path):
+    views = perceive(table, named(table, hint(table, category="table", views=(0, 1, 2))), tmp_path)
+    seen = views.objects[0]
+    assert seen.name == "my_table"
+    overlaps = [iou(labels == 1, mask, labels == 2) for labels, mask in zip(seen.labels, table.masks)]
+    assert min(overlaps) > 0.8
+    assert all((tmp_path / f"object_{v}.png").is_file() for v in range(4))
+    cfg = generate_objects.GenerateObjectsConfig(fit=QUICK)
+    made = generate_objects.run(views, table.motion, cfg=cfg, out=tmp_path, progress=SILENT).assets[0]
+    assert made.category == "table"
+    assert made.parameters["height"] == pytest.approx(table.asset.vertices[:, 2].max(), abs=0.03)
+    np.testing.assert_allclose(made.T_world_object[:2, 3], table.asset.T_world_object[:2, 3], atol=0.05)
+    assert 5 < made.mass_kg < 80
+    assert (tmp_path / "my_table.glb").is_file()
+
+
+def test_given_masks_are_kept_but_for_what_people_hide(table, tmp_path):
+    seen = perceive(table, named(table, hint(table, category="table", has_masks=True)), tmp_path).objects[0]
+    for labels, mask in zip(seen.labels, table.masks):
+        np.testing.assert_array_equal(labels[labels != 2] == 1, mask[labels != 2])
+
+
+def test_a_box_outside_the_picture_is_refused(table, tmp_path):
+    outside = hint(table, category="table")
+    outside = dataclasses.replace(outside, boxes_px=outside.boxes_px + 5000.0)
+    with pytest.raises(BadCapture, match="outside"):
+        perceive(table, named(table, outside), tmp_path)
+
+
+def test_empty_masks_are_refused(table, tmp_path):
+    empty = tuple(np.zeros_like(mask) for mask in table.masks)
+    nothing = dataclasses.replace(hint(table, category="table"), masks=empty)
+    with pytest.raises(NoObject, match="mask"):
+        perceive(table, named(table, nothing), tmp_path)
+
+
+def test_objects_need_a_view_with_a_camera(table, tmp_path):
+    lost = dataclasses.replace(table.motion.cameras, is_registered=np.zeros(4, bool))
+    scene = dataclasses.replace(table, motion=dataclasses.replace(table.motion, cameras=lost))
+    with pytest.raises(NoObject, match="camera"):
+        perceive(scene, named(table, hint(table, category="table")), tmp_path)
+
+
+def test_no_objects_to_generate_is_an_error(table, tmp_path):
+    nothing = ObjectViews(provenance=table.motion.provenance, objects=())
+    with pytest.raises(NoObject):
+        generate_objects.run(
+            nothing, table.motion, cfg=generate_objects.GenerateObjectsConfig(), out=tmp_path, progress=SILENT
+        )  # fmt: skip
