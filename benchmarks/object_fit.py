@@ -10,7 +10,7 @@ import numpy as np
 import tyro
 from rich.console import Console
 from rich.table import Table
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from hsimul3r.generator.families import family
 from hsimul3r.generator.fit import ParametricGenerator
@@ -84,7 +84,7 @@ def _compare(best: Candidate, truth: Truth) -> dict[str, float]:
     made_v, made_f = union(best.parts)
     made_v = made_v @ best.T_world_object[:3, :3].T + best.T_world_object[:3, 3]
     a, b = sample_surface(true_v, true_f, SAMPLES, rng), sample_surface(made_v, made_f, SAMPLES, rng)
-    to_made, to_true = cKDTree(b).query(a)[0], cKDTree(a).query(b)[0]
+    to_made, to_true = KDTree(b).query(a)[0], KDTree(a).query(b)[0]
     kind = family(best.family)
     return {
         "iou": float(np.mean([iou(_mask(truth, v, made_v, made_f), mask) for v, mask in enumerate(truth.masks)])),

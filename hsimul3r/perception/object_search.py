@@ -57,13 +57,12 @@ def search(
     What carries a seat or a raised foot comes first: the boxes that show its place, or a region of usual size. Then the objects
     that views agree on. Hands demand an object only where there is none at all, since most hands rest on nothing.
     """
-    supports = [support for person in people for support in person.supports]
-    carried = [support for support in supports if support.kind != "hand"]
+    carried = [support for person in people for support in person.supports if support.kind != "hand"]
     near: list[Located] = []
     for support in carried:
         if not _is_explained(support, near):
             near.append(_below(support, [s for s in sightings if not _is_used(s, near)], cameras, cfg))
-    seen = [one for one in locate(sightings, cameras) if _is_seen_enough(one, cameras, supports, cfg)]
+    seen = [one for one in locate(sightings, cameras) if _is_seen_enough(one, cameras, cfg)]
     apart = [one for one in seen if all(_distance_m(one, other) > APART * one.region.radius_m for other in near)]
     skin = np.concatenate(list(skins))
     near += [one for one in apart if one.region.gap_m(skin) < cfg.reach_m]
@@ -81,11 +80,10 @@ def _distance_m(a: Located, b: Located) -> float:
     return float(np.linalg.norm(a.region.xy - b.region.xy))
 
 
-def _is_seen_enough(one: Located, cameras: Cameras, supports: Sequence[Support], cfg: SearchConfig) -> bool:
-    """Whether the views that should show the object do, on average; a body part on it makes up for half of that."""
+def _is_seen_enough(one: Located, cameras: Cameras, cfg: SearchConfig) -> bool:
+    """Whether the views that should show the object do, on average."""
     views = [v for v in np.flatnonzero(cameras.is_registered) if predicted_box(one.region, cameras, int(v)) is not None]
-    carries = any(one.region.gap_m(support.point[None]) < EXPLAINED_GAP_M for support in supports)
-    return one.score >= (0.5 if carries else 1.0) * cfg.min_mean_score * max(len(views), 1)
+    return one.score >= cfg.min_mean_score * max(len(views), 1)
 
 
 def _is_explained(support: Support, objects: Sequence[Located]) -> bool:

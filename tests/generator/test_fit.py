@@ -2,7 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from hsimul3r.errors import NoObject
 from hsimul3r.generator.families import family
@@ -40,7 +40,7 @@ def f_score(candidate, truth, tau=0.05):
     made_v, made_f = union(candidate.parts)
     made_v = made_v @ candidate.T_world_object[:3, :3].T + candidate.T_world_object[:3, 3]
     a, b = sample_surface(true_v, true_f, 4000, rng), sample_surface(made_v, made_f, 4000, rng)
-    recall, precision = (cKDTree(b).query(a)[0] < tau).mean(), (cKDTree(a).query(b)[0] < tau).mean()
+    recall, precision = (KDTree(b).query(a)[0] < tau).mean(), (KDTree(a).query(b)[0] < tau).mean()
     return 2 * recall * precision / (recall + precision)
 
 
