@@ -102,14 +102,6 @@ class UnsupportedParameter(Hsimul3rError):
         super().__init__(f"Physics backend '{backend}' cannot set '{parameter}'. It can set: {', '.join(known) or 'nothing'}.")
 
 
-class Diverged(Hsimul3rError):
-    def __init__(self, what: str):
-        super().__init__(
-            f"The simulation diverged: {what}. Look at the scene for deep penetration or extreme masses; "
-            "a smaller time step may help."
-        )
-
-
 class UnknownBodyModel(Hsimul3rError):
     def __init__(self, name: str, known: tuple[str, ...]):
         super().__init__(f"Body model '{name}' is not known here. Run fit_humans again with one of: {', '.join(known)}.")

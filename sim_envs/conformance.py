@@ -119,6 +119,19 @@ def heavier_and_rougher_bodies(backend: SimBackend) -> None:
     assert moved[0] < 0.02 and moved[2] < 0.02 and moved[1] > 0.3, moved
 
 
+def owns_up_to_divergence(backend: SimBackend) -> None:
+    """A simulation that blows up is reported, its neighbours are not, and a reset clears it."""
+    batch = backend.load(blocks_scene(2.0), count=2, timing=JUDGE, threads=1)
+    qpos, qvel = batch.state()
+    qvel[1] = 1e12
+    batch.reset(qpos, qvel)
+    batch.step(np.zeros((2, 0)), 2)
+    assert batch.has_diverged().tolist() == [False, True]
+    batch.reset(qpos)
+    batch.step(np.zeros((2, 0)), 2)
+    assert not batch.has_diverged().any()
+
+
 REQUIREMENTS: tuple[Callable[[SimBackend], None], ...] = (
     falls_freely,
     rests_at_its_weight,
@@ -127,6 +140,7 @@ REQUIREMENTS: tuple[Callable[[SimBackend], None], ...] = (
     names_are_the_scene_s,
     parameters_act_per_simulation,
     heavier_and_rougher_bodies,
+    owns_up_to_divergence,
 )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from hsimul3r.artifacts import SimScene
@@ -44,10 +44,15 @@ class MujocoCpu:
         return batch
 
 
+def _say_nothing(message: str) -> None:
+    """MuJoCo prints its warnings and appends them to a file in the working folder; `has_diverged` reports them instead."""
+
+
 class MujocoBatch:
     """`count` simulations of one model. Satisfies `sim_envs.contract.SimBatch`."""
 
     def __init__(self, model: MjModel, humans: tuple[str, ...], objects: tuple[str, ...], *, count: int, threads: int = 0):
+        mujoco().set_mju_user_warning(_say_nothing)
         self._model = model
         self._batch = mujoco_batch().Batch(model, count, nthread=threads)
         self._bound = {name: self._batch.bind(name) for name in ("qpos", "qvel", "ctrl", "xpos", "xquat", "sensordata")}
@@ -78,6 +83,7 @@ class MujocoBatch:
         """Start anew from a state; parameters stay."""
         mj = mujoco()
         self._batch.reset(stage=mj.mjtStage.mjSTAGE_NONE)
+        self._batch.warning[:] = 0
         self._bound["qpos"][:] = qpos
         self._bound["qvel"][:] = 0.0 if qvel is None else qvel
         self._bound["ctrl"][:] = 0.0
@@ -118,6 +124,12 @@ class MujocoBatch:
         """Depth of the deepest contact between a person and an object."""
         depth = -self._bound["sensordata"][:, self._depth]
         return np.maximum(depth, 0.0).max(axis=1, initial=0.0)
+
+    def has_diverged(self) -> Bool[ndarray, "sims"]:
+        """True where MuJoCo found bad positions, velocities or accelerations (it then starts that simulation anew)."""
+        kinds = mujoco().mjtWarning
+        bad = [int(kind) for kind in (kinds.mjWARN_BADQPOS, kinds.mjWARN_BADQVEL, kinds.mjWARN_BADQACC)]
+        return self._batch.warning[:, bad, 1].any(axis=1)
 
     def set_parameter(self, name: Parameter, values: Float[ndarray, "sims *size"], *, body: str | None = None) -> None:
         """Set a parameter in every simulation; raises `UnsupportedParameter`."""

@@ -36,7 +36,7 @@ class TrackMotionConfig:
 
 
 def run(sim_scene: SimScene, *, cfg: TrackMotionConfig, out: Path, progress: Progress) -> Rollout:
-    """Raises `Diverged`, `UnknownBackend`."""
+    """Raises `UnknownBackend`."""
     from sim_envs import backend
     from sim_envs.contract import JUDGE, PLAN
 
@@ -44,7 +44,7 @@ def run(sim_scene: SimScene, *, cfg: TrackMotionConfig, out: Path, progress: Pro
     engine, problem = backend(cfg.backend), tracking_problem(sim_scene)
     recording = RecordConfig(hold_s=cfg.hold_s, fps=cfg.fps, soft_start=cfg.soft_start)
     judge = engine.load(sim_scene, count=1, timing=JUDGE, threads=cfg.threads)
-    report = {}
+    report: dict[str, float] = {}
     if cfg.controller == "pd" or not problem.people:
         plan = hold_reconstruction(problem, judge.qpos_names, judge.ctrl_names)
     else:
@@ -69,7 +69,7 @@ def run(sim_scene: SimScene, *, cfg: TrackMotionConfig, out: Path, progress: Pro
         provenance=replace(sim_scene.provenance, adapter=f"{cfg.controller} on {engine.name}", seed=cfg.seed),
         controller=cfg.controller,
         cpu_s=time.process_time() - started,
-        report=report,
+        report={**rollout.report, **report},
     )
 
 

@@ -89,6 +89,7 @@ def interaction_criteria(rollout: Rollout, problem: TrackingProblem, limits: Int
     """Everything that a rollout must satisfy beside the objects' own stability."""
     window = slice(max(len(rollout.qpos) - round(limits.window_s * rollout.fps), 0), None)
     return (
+        at_most("settled", "break-downs of the simulation", rollout.report.get("divergences", 0.0), 0.5),
         *_settled(rollout, problem, window, limits),
         *_contacts(rollout, problem, window, limits),
         at_most("contact", "penetration [m]", float(rollout.penetration_m[window].max()), limits.penetration_m),

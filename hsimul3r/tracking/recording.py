@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from hsimul3r.artifacts import BodySequence, Provenance, Rollout, SimScene
 from hsimul3r.conventions import BODY_JOINTS
-from hsimul3r.errors import Diverged
 from hsimul3r.tracking.layout import HumanLayout, object_place
 from hsimul3r.tracking.problem import TrackingProblem
 from hsimul3r.tracking.simulation import Simulation
@@ -66,10 +65,11 @@ class Recording:
     contact_force_n: Float[ndarray, "frames sims pairs"]
     contact_point: Float[ndarray, "frames sims pairs 3"]
     penetration_m: Float[ndarray, "frames sims"]
+    has_diverged: Bool[ndarray, "sims"]
 
 
 def record(simulation: Simulation, problem: TrackingProblem, plans: Sequence[Plan], cfg: RecordConfig) -> Recording:
-    """Run one plan per simulation; `simulation.count` must be their number. Raises `Diverged`."""
+    """Run one plan per simulation; `simulation.count` must be their number."""
     frames, steps = round(cfg.hold_s * cfg.fps), round(1.0 / (cfg.fps * simulation.timestep_s))
     ctrl = np.stack([plan.ctrl[np.minimum(np.arange(frames + 1), len(plan.ctrl) - 1)] for plan in plans], axis=1)
     soften(simulation, cfg.soft_start.recovery(0.0))
@@ -80,9 +80,7 @@ def record(simulation: Simulation, problem: TrackingProblem, plans: Sequence[Pla
         simulation.step(ctrl[frame], steps, is_exact=True)
         moments.append(_moment(simulation, problem))
     columns = {name: np.stack([moment[name] for moment in moments]) for name in moments[0]}
-    if not np.isfinite(columns["qvel"]).all():
-        raise Diverged("positions or velocities are not finite")
-    return Recording(ctrl=ctrl, **columns)
+    return Recording(ctrl=ctrl, has_diverged=simulation.has_diverged(), **columns)
 
 
 def soften(simulation: Simulation, recovery_s: float) -> None:
@@ -123,7 +121,7 @@ def rollout_of(
         body_deviation_m=distance.max(axis=-1, initial=0.0),
         replay_hash=state_hash(qpos, qvel),
         cpu_s=0.0,
-        report={},
+        report={"divergences": float(recording.has_diverged[sim])},
     )
 
 

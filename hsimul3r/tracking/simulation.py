@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy import ndarray
 
 Fidelity = Literal["plan", "judge"]
@@ -75,6 +75,10 @@ class Simulation(Protocol):
 
     def penetration_m(self) -> Float[ndarray, "sims"]:
         """How deep the deepest contact between a person and an object is; 0 without contact."""
+        ...
+
+    def has_diverged(self) -> Bool[ndarray, "sims"]:
+        """True where the engine gave up on a simulation since its last reset; its state then means nothing."""
         ...
 
     def set_parameter(self, name: Parameter, values: Float[ndarray, "sims *size"], *, body: str | None = None) -> None:

@@ -263,7 +263,7 @@ def shooting_cost(
         total += capped
     change = ((samples / space.scale) ** 2).mean(axis=-1)
     cost = total / frames + cfg.weights.effort * change
-    return np.where(np.isfinite(cost), cost, 1e6)
+    return np.where(np.isfinite(cost) & ~simulation.has_diverged()[:, None], cost, 1e6)
 
 
 @dataclass(frozen=True, kw_only=True)
