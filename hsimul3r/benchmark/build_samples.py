@@ -42,7 +42,7 @@ class BuildConfig:
     """Interpreter that has bpy."""
     only: tuple[str, ...] = tuple(SAMPLES)
     """Names of samples."""
-    samples_per_pixel: int = 10
+    samples_per_pixel: int = 14
     jpeg_quality: int = 90
     grain: float = 1.6
     """Standard deviation of the sensor noise in grey levels."""
