@@ -40,7 +40,7 @@ RULES: Mapping[str, ContactRule] = {
     "buttocks": ContactRule(reach_m=0.28, depth_m=0.15, near_m=0.25, coverage=0.25, height_m=(0.15, 1.0)),
     "thigh": ContactRule(reach_m=0.10, depth_m=0.15, near_m=0.0, coverage=0.25, height_m=(0.15, 1.0)),
     "back": ContactRule(reach_m=0.06, depth_m=0.12, near_m=0.0, coverage=0.25, height_m=(0.0, 2.0)),
-    "hand": ContactRule(reach_m=0.08, depth_m=0.08, near_m=0.04, coverage=0.25, height_m=(0.2, 1.4)),
+    "hand": ContactRule(reach_m=0.08, depth_m=0.15, near_m=0.04, coverage=0.25, height_m=(0.2, 1.4)),
     "forearm": ContactRule(reach_m=0.04, depth_m=0.10, near_m=0.0, coverage=0.4, height_m=(0.2, 1.4)),
     "foot": ContactRule(reach_m=0.08, depth_m=0.15, near_m=0.04, coverage=0.4, height_m=(0.04, 0.8)),
 }

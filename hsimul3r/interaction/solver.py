@@ -36,7 +36,7 @@ NEAR_M = 0.03
 
 def _default_joints() -> dict[str, float]:
     middle = {"pelvis": 0.04, "spine1": 0.03, "spine2": 0.03, "spine3": 0.03}
-    limbs = {"hip": 0.10, "knee": 0.10, "ankle": 0.20, "shoulder": 0.10, "elbow": 0.10, "wrist": 0.15}
+    limbs = {"hip": 0.10, "knee": 0.10, "ankle": 0.20, "shoulder": 0.10, "elbow": 0.10, "wrist": 0.80}
     return middle | {f"{side}_{joint}": sigma for joint, sigma in limbs.items() for side in ("left", "right")}
 
 
@@ -63,7 +63,7 @@ class AlignmentWeights:
     object_sigma_m: float = 0.2
     object_sigma_rad: float = 0.1
     joint_sigma_rad: dict[str, float] = field(default_factory=_default_joints)
-    """The joints that may turn."""
+    """The joints that may turn. Nearly free at the wrists: no keypoint says how a hand is held."""
     foot_sigma_rad: float = 0.12
     """For a foot's turn in the world: a lifted body should bend its legs, not stand on its toes."""
     iterations: int = 60
