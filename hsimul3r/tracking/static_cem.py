@@ -40,6 +40,7 @@ class StaticCemConfig:
 
     samples: int = 48
     max_iterations: int = 40
+    """For one person; several share it, since their simulations cost as much more."""
     horizon_s: float = 2.5
     control_hz: float = 30.0
     elite_share: float = 0.125
@@ -173,9 +174,9 @@ def optimise(
     size = (len(problem.people), len(space.scale))
     mean, spread = np.zeros(size), np.tile(space.scale, (len(problem.people), 1))
     best, best_score, iteration, simulated_s = space.reference, -np.inf, 0, 0.0
-    candidates = [space.reference]
-    for iteration in range(cfg.max_iterations + 1):
-        if iteration % cfg.check_every == 0 or iteration == cfg.max_iterations:
+    candidates, limit = [space.reference], -(-cfg.max_iterations // len(problem.people))
+    for iteration in range(limit + 1):
+        if iteration % cfg.check_every == 0 or iteration == limit:
             for plan, certificate in zip(candidates, certify(candidates)):
                 if certificate.score > best_score:
                     best, best_score = plan, certificate.score
@@ -183,7 +184,7 @@ def optimise(
                     return StaticSolution(
                         plan=plan, is_certified=True, iterations=iteration, simulated_s=simulated_s * cfg.samples
                     )
-        if iteration == cfg.max_iterations:
+        if iteration == limit:
             break
         samples = antithetic(rng, mean, spread, cfg.samples)
         cost = shooting_cost(samples, space, simulation, cfg, soft_start, horizon_s=horizon_of(iteration, cfg))
