@@ -112,7 +112,6 @@ def _outlined(problem: BodyProblem, x: ndarray, masks: Sequence[ndarray]) -> Bod
     outlines = match_outlines(
         posed, problem.body.faces, transform_cameras(problem.cameras, scale), masks,
         seen=[person.view for person in problem.people], reach_m=problem.config.outline_reach_m,
-        left_out=np.concatenate([problem.body.parts["left_hand"], problem.body.parts["right_hand"]]),
     )  # fmt: skip
     fixed = body_points(problem.body)
     tracked = tuple(fixed.joined(skin.subset(matches.vertex)) for matches in outlines)

@@ -16,6 +16,8 @@ from hsimul3r.artifacts import Cameras
 from hsimul3r.geometry.cameras import depth, project
 from hsimul3r.geometry.silhouette import rasterize_depth
 
+SPACING_M = 0.03
+"""Of outline vertices in one cell of this size only one is matched, so that hands do not outweigh the trunk."""
 SMOOTHING_PX = 2.0
 """Blur of the rendered silhouette whose gradient gives the outline's normals."""
 
@@ -37,15 +39,9 @@ class OutlineMatches:
 def match_outlines(
     vertices: Sequence[Float[ndarray, "vertices 3"]], faces: Int[ndarray, "faces 3"], cameras: Cameras,
     masks: Sequence[Bool[ndarray, "height width"]], *, seen: Sequence[Int[ndarray, "observations"]], reach_m: float,
-    left_out: Int[ndarray, "some"],
 ) -> list[OutlineMatches]:  # fmt: skip
-    """Matches of every person (rows of `vertices`) in the views that saw it, no longer than `reach_m`.
-
-    Vertices `left_out` (hands, whose fingers' pose is not known) are not matched.
-    """
+    """Matches of every person (rows of `vertices`) in the views that saw it, no longer than `reach_m`."""
     found: list[list[OutlineMatches]] = [[] for _ in vertices]
-    is_used = np.ones(len(vertices[0]), bool)
-    is_used[left_out] = False
     for view, mask in enumerate(masks):
         if not any(view in views for views in seen):
             continue
@@ -54,9 +50,9 @@ def match_outlines(
         soft = _soft_silhouette(uv, z, faces, mask.shape)
         for person, views in enumerate(seen):
             if view in views:
-                reach_px = reach_m * cameras.focal_px[view] / z[person]
+                px_per_m = cameras.focal_px[view] / z[person]
                 found[person].append(
-                    _match_person(view, uv[person], z[person], reach_px, soft=soft, mask=mask, is_used=is_used)
+                    _match_person(view, uv[person], z[person], px_per_m, reach_m=reach_m, soft=soft, mask=mask)
                 )
     return [_concatenated(matches) for matches in found]
 
@@ -72,19 +68,21 @@ def _soft_silhouette(
 
 
 def _match_person(
-    view: int, uv: ndarray, z: ndarray, reach_px: ndarray, *, soft: ndarray, mask: ndarray, is_used: ndarray
+    view: int, uv: ndarray, z: ndarray, px_per_m: ndarray, *, reach_m: float, soft: ndarray, mask: ndarray
 ) -> OutlineMatches:
     height, width = mask.shape
     margin = 3
-    inside = is_used & np.isfinite(uv).all(1) & (z > 0.1)
+    inside = np.isfinite(uv).all(1) & (z > 0.1)
     inside &= ((uv > margin) & (uv < np.array([width, height]) - 1 - margin)).all(1)
     index = np.flatnonzero(inside)
     value = _sample(soft, uv[index])
     outline = index[(value > 0.2) & (value < 0.7)]
+    cells = np.floor(uv[outline] / (SPACING_M * px_per_m[outline, None])).astype(int)
+    outline = outline[np.unique(cells, axis=0, return_index=True)[1]]
     normal = -_gradient(soft, uv[outline])
     length = np.linalg.norm(normal, axis=1)
     outline, normal = outline[length > 0.03], normal[length > 0.03] / length[length > 0.03, None]
-    offset = _edge_offset(mask, uv[outline], normal, reach_px[outline])
+    offset = _edge_offset(mask, uv[outline], normal, reach_m * px_per_m[outline])
     met = np.isfinite(offset)
     outline, normal, offset = outline[met], normal[met], offset[met]
     return OutlineMatches(

@@ -38,6 +38,9 @@ class Truth:
     def joints(self) -> ndarray:
         return embedded_body().joints(self.betas, self.pose, self.transl)[:22]
 
+    def soles(self) -> ndarray:
+        return embedded_body().soles(self.betas, self.pose, self.transl)
+
     def keypoints(self) -> ndarray:
         return embedded_body().keypoints(self.betas, self.pose, self.transl)
 

@@ -87,7 +87,7 @@ def test_people_share_the_scale():
     heights = [float(BODY.stature(body.betas)) for body in fitted.bodies]
     assert [body.person for body in fitted.bodies] == [0, 1]
     assert 1.05 < heights[1] / heights[0] < 1.8 / 1.6 + 0.03
-    assert fitted.scale == pytest.approx(1, abs=0.04)
+    assert fitted.scale == pytest.approx(1, abs=0.06)
 
 
 def test_knees_do_not_bend_backwards_from_a_reflected_skeleton():
@@ -158,7 +158,7 @@ def test_outline_matches_point_from_the_body_to_the_mask():
     masks = synthetic.silhouettes(truth, cameras)
     moved = BODY.vertices(truth.betas, truth.pose, truth.transl + np.array([0, 0, 0.03]))
     views = np.arange(4)
-    matches = match_outlines([moved], BODY.faces, cameras, masks, seen=[views], reach_m=0.06, left_out=np.zeros(0, int))[0]
+    matches = match_outlines([moved], BODY.faces, cameras, masks, seen=[views], reach_m=0.06)[0]
     crown = matches.vertex == np.argmax(moved[:, 2])
     assert crown.any()
     assert matches.is_inside[crown].all()

@@ -103,8 +103,10 @@ def test_artifact_overlays_and_masks(truth, cameras, tmp_path):
         assert (both & ~seen).sum() < 0.3 * seen.sum()
     report = motion.bodies[0].report
     assert report["reprojection_median_px"] < 8
-    assert report["stands_left"] == report["stands_right"] == 1
-    assert abs(report["floor_gap_left_m"]) < 0.03
+    heights = truth.soles()[..., 2].min(-1)
+    for side, height in zip(("left", "right"), heights):
+        assert report[f"floor_gap_{side}_m"] == pytest.approx(height, abs=0.05)
+        assert report[f"stands_{side}"] == 1 or height > 0.05
 
 
 def test_unregistered_views_are_left_out(truth, cameras, tmp_path):
