@@ -1,11 +1,14 @@
 """The command line: `hsimul3r reconstruct SCENE`, `simulate`, `view`, `report`, `export`, `evaluate`, `demo`, `doctor`."""
 
 import hashlib
+import os
 import sys
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Union
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read once, by numpy: its small solves are twenty times slower on more
 
 import tyro
 from rich.console import Console

@@ -11,8 +11,8 @@ class Hsimul3rError(Exception):
 
 
 class MissingPackage(Hsimul3rError):
-    def __init__(self, package: str, extra: str):
-        super().__init__(f"Package '{package}' is not installed. Run: pip install 'hsimul3r[{extra}]'")
+    def __init__(self, package: str, purpose: str):
+        super().__init__(f"Package '{package}', needed for {purpose}, is not installed. Run: make setup (or: pip install -e .)")
 
 
 class UnknownScene(Hsimul3rError):

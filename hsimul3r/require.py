@@ -6,11 +6,11 @@ from types import ModuleType
 from hsimul3r.errors import MissingPackage
 
 
-def require(package: str, extra: str) -> ModuleType:
-    """Import `package`; raises `MissingPackage` naming the extra that provides it."""
+def require(package: str, purpose: str) -> ModuleType:
+    """Import `package`; raises `MissingPackage`, which says what it is needed for."""
     try:
         return import_module(package)
     except ModuleNotFoundError as error:
         if error.name != package.split(".")[0]:
             raise
-        raise MissingPackage(package, extra) from error
+        raise MissingPackage(package, purpose) from error

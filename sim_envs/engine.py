@@ -12,9 +12,9 @@ MjsGeom: TypeAlias = Any
 
 def mujoco() -> Any:
     """The module; raises `MissingPackage` where it is not installed."""
-    return require("mujoco", "sim")
+    return require("mujoco", "simulation")
 
 
 def mujoco_batch() -> Any:
     """The module of many simulations on a thread pool (mujoco >= 3.17)."""
-    return require("mujoco.batch", "sim")
+    return require("mujoco.batch", "simulation")
