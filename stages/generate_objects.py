@@ -92,10 +92,10 @@ def _category(view: ObjectView, best: Candidate) -> str:
 
 
 def _overlaps(view: ObjectView, world: Float[ndarray, "vertices 3"], faces: ndarray, cameras: Cameras) -> dict[str, float]:
-    """IoU of the solid's silhouette and the mask where it is known, per view that has a mask."""
+    """IoU of the solid's silhouette and the mask where it is known, per view that has a trusted mask."""
     overlaps = {}
     for v, labels in enumerate(view.labels):
-        if labels is None or not cameras.is_registered[v]:
+        if labels is None or (labels == 2).all() or not cameras.is_registered[v]:
             continue
         uv, z = project(cameras, v, world), depth(cameras, v, world)
         height, width = labels.shape

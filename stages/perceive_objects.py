@@ -169,6 +169,7 @@ class Perceiver:
     def perceive(self, target: Target) -> ObjectView:
         """Segment by colour, then alternate: fit a shape to all masks, segment again with the shape as prior.
 
+        A seat that the detector saw below a sitter but whose masks fit no seat is left to the sitter's posture: all unknown.
         Raises `NoObject` where fewer than two views have a mask, or the shape does not carry what it must.
         """
         shapes = self._expected(target)
@@ -180,7 +181,9 @@ class Perceiver:
             shapes = self._silhouettes(shape)
             labels = _trusted(target, self._segment(target, shapes), shapes, self.cfg.min_agreement)
         if target.must_carry is not None and not carries(shape, target.must_carry):
-            raise NoObject(f"Nothing that could carry a person's {target.must_carry.kind} was found below it.")
+            if target.must_carry.kind != "seat" or target.score == 0.0:
+                raise NoObject(f"Nothing that could carry a person's {target.must_carry.kind} was found below it.")
+            labels = tuple(None if image is None else np.full_like(image, UNKNOWN) for image in labels)
         return ObjectView(
             name=target.name, category=target.category, score=target.score, boxes_px=target.boxes_px, labels=labels
         )  # fmt: skip

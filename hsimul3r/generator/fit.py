@@ -44,7 +44,7 @@ class FitConfig:
     fine_population: int = 18
     fine_sigma: float = 0.2
     foreign_category: float = 0.05
-    """Added to the energy of families that the given category does not name."""
+    """Added to the energy of families that the category does not name, and of those without a seat where somebody sits."""
     weights: Weights = field(default_factory=Weights)
 
 
@@ -126,9 +126,10 @@ class ParametricGenerator:
         return search.state()
 
     def _extra(self, objective: Objective) -> float:
-        category = objective.observation.category
-        is_foreign = category != "" and category not in objective.family.categories
-        return self.cfg.foreign_category * is_foreign
+        seen, kind = objective.observation, objective.family
+        is_foreign = seen.category != "" and seen.category not in kind.categories
+        is_unusual = seen.facing is not None and not kind.is_seat
+        return self.cfg.foreign_category * (is_foreign + is_unusual)
 
 
 class _Search:
