@@ -156,7 +156,9 @@ def _volume_overlap(asset: ObjectAsset, moved: Float[ndarray, "vertices 3"], wor
     low, high = (bound(np.concatenate([moved, goal]), axis=0) for bound in (np.min, np.max))
     estimated = Moved(ConvexUnion(asset.parts, surface=(asset.vertices, asset.faces), name=asset.name),
                       world.matrix() @ asset.T_world_object)  # fmt: skip
-    return iou_3d(estimated, WatertightMesh(goal, truth.object.faces, name="truth"), low=low, high=high)
+    item = truth.object
+    true = Moved(ConvexUnion(item.pieces, surface=(item.vertices, item.faces), name="truth"), item.T_world_object)
+    return iou_3d(estimated, true, low=low, high=high)
 
 
 def _silhouette_overlaps(cameras: Cameras, vertices: Float[ndarray, "vertices 3"], faces: ndarray, truth: Truth) -> list[float]:
