@@ -5,6 +5,7 @@ import os
 import sys
 import traceback
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Union
 
@@ -205,13 +206,14 @@ def find_run(runs: Path, scene: str | None) -> Path:
 
 def parse(arguments: list[str]) -> Command:
     """The command; raises `SystemExit` with tyro's own message for words it does not know."""
-    path = next((Path(value) for flag, value in zip(arguments, arguments[1:]) if flag == "--config"), None)
+    path = next((Path(value) for flag, value in pairwise(arguments) if flag == "--config"), None)
     cfg = load_config(path)
     subcommands = []
     for kind in COMMANDS:
         default = kind(cfg=cfg, **({"scene": tyro.MISSING} if kind is Reconstruct else {}))
         subcommands.append(Annotated[kind, tyro.conf.subcommand(kind.__name__.lower(), default=default)])
-    return tyro.cli(Union[tuple(subcommands)], args=arguments, prog="hsimul3r", description=__doc__)  # pyright: ignore
+    commands = Union[tuple(subcommands)]  # noqa: UP007
+    return tyro.cli(commands, args=arguments, prog="hsimul3r", description=__doc__)  # pyright: ignore
 
 
 def main(argv: list[str] | None = None) -> int:
