@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 from scipy.ndimage import binary_dilation
+from scipy.sparse.csgraph import connected_components
 
 from hsimul3r.artifacts import CameraRig, Cameras, Capture, People, PointTracks, Provenance
 from hsimul3r.body.model import embedded_body
@@ -28,6 +29,7 @@ from hsimul3r.geometry.cameras import camera_centers, observation_errors, transf
 from hsimul3r.geometry.people_rig import anchor_to_people, calibrate_by_people, restrict
 from hsimul3r.geometry.skeletons import Sightings, bone_lengths
 from hsimul3r.geometry.tracks import Correspondences, join_matches, no_tracks, select_tracks, triangulate_tracks
+from hsimul3r.perception.identity import clothes_colour
 from hsimul3r.progress import Progress
 from stages.adapters import aliked_lightglue, colmap
 
@@ -62,6 +64,8 @@ class CalibrateCamerasConfig:
     stature_spread: float = 0.05
     given_stature_spread: float = 0.01
     """Prior stature of people of whom nothing is known; spreads are relative."""
+    worst_clothes_difference: float = 26.0
+    """Photos without common scene features are not related by a person whose clothes differ more between them (CIELAB)."""
     min_baseline_deg: float = 2.0
     """Views closer together than this, as seen from the person, cannot be told apart."""
     seed: int = 0
@@ -92,6 +96,8 @@ def run(
         [*_start_from_features(problem, matches, uv, capture, cfg), *_start_from_people(problem, uv, capture, cfg)], uv
     )
     solution = _require_cameras(solution, capture, matches, cfg)
+    if len(solution.problem.tracks.points) < cfg.min_tracks:
+        _require_same_clothes(capture, images, people, cfg)
     return _rig(solution, persons, images, matches, cfg)
 
 
@@ -209,6 +215,23 @@ def _start_from_people(
     if len(uv_px) < cfg.min_tracks:
         return [alone]
     return [alone, _refine(alone, uv_px, cfg.track_errors_from_people_px, cfg)]
+
+
+def _require_same_clothes(
+    capture: Capture, images: tuple[UInt8[ndarray, "height width 3"], ...], people: People, cfg: CalibrateCamerasConfig
+) -> None:
+    """Raises `NoOverlap` where only a person relates the photos, and the person is dressed otherwise in some of them."""
+    for person in range(people.person_count):
+        seen = [sighting for sighting in people.views if sighting.person == person]
+        colours = np.array([clothes_colour(images[s.view], s.keypoints_px) for s in seen])
+        alike = np.linalg.norm(colours[:, None] - colours[None], axis=-1) <= cfg.worst_clothes_difference
+        count, group = connected_components(alike, directed=False)
+        if count > 1:
+            other = seen[int(np.argmax(group != group[0]))].view
+            raise NoOverlap(
+                f"'{capture.sources[seen[0].view]}' and '{capture.sources[other]}' share no scene features, "
+                "and the person in them wears other clothes."
+            )
 
 
 def _best(solutions: list[_Solution], uv_px: Float[ndarray, "tracks views 2"]) -> _Solution | None:
