@@ -12,6 +12,7 @@ from hsimul3r.body.model import embedded_body
 from hsimul3r.conventions import KEYPOINTS
 from hsimul3r.geometry.cameras import transform_cameras, transform_tracks
 from hsimul3r.geometry.floor import FOOT_KEYPOINTS, FloorModel, Plane, fit_floor, up_direction, world_from_floor
+from hsimul3r.geometry.plane_match import PlaneMatch, match_plane
 from hsimul3r.progress import Progress
 
 _FEET = [KEYPOINTS.index(name) for name in FOOT_KEYPOINTS]
@@ -31,6 +32,11 @@ class ReconstructSceneConfig:
     """Scene points this close to the floor belong to it."""
     trials: int = 3000
     seed: int = 0
+    use_pictures: bool = True
+    """Whether the floor is made exact by how alike the views are when warped by it."""
+    match: PlaneMatch = field(default_factory=PlaneMatch)
+    min_gain: float = 0.02
+    """Likeness that the pictures' floor must have over that of points and feet."""
 
 
 def run(
@@ -42,6 +48,7 @@ def run(
     feet, weights = _soles(people, rig, up, cfg)
     is_candidate = _may_be_floor(rig, up, cfg)
     floor = fit_floor(rig.tracks.points[is_candidate], feet, weights, up, model=cfg.floor, seed=cfg.seed, trials=cfg.trials)
+    floor, likeness = _matched(images, people, rig, floor, feet, weights, cfg) if cfg.use_pictures else (floor, {})
     is_floor = is_candidate & (np.abs(floor.height(rig.tracks.points)) < cfg.inlier_m)
     first = rig.cameras.T_cam_world[int(np.argmax(rig.cameras.is_registered))]
     world = world_from_floor(floor, rig.skeletons[0][_HIPS].mean(0), first[2, :3])
@@ -57,8 +64,22 @@ def run(
         T_world_rig=world.matrix(),
         rig_scale=1.0,
         is_floor_point=is_floor,
-        report=_report(rig, floor, feet, weights, is_floor, up),
+        report=_report(rig, floor, feet, weights, is_floor, up) | likeness,
     )  # fmt: skip
+
+
+def _matched(
+    images: tuple[UInt8[ndarray, "height width 3"], ...], people: People, rig: CameraRig, floor: Plane,
+    feet: Float[ndarray, "feet 3"], weights: Float[ndarray, "feet"], cfg: ReconstructSceneConfig,
+) -> tuple[Plane, dict[str, float]]:  # fmt: skip
+    """The floor by which the views match best, where that is clearly better, and the likeness before and after."""
+    middle = rig.skeletons[:, _HIPS].mean((0, 1))
+    matched, before, after = match_plane(
+        images, people.masks, rig.cameras, floor, middle, cfg.match, feet=feet, foot_weights=weights, seed=cfg.seed
+    )
+    is_better = after >= before + cfg.min_gain
+    report = {"floor_likeness_of_points": before, "floor_likeness": after if is_better else before}
+    return (matched if is_better else floor), report
 
 
 def _soles(
