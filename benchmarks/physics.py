@@ -96,16 +96,14 @@ class Control:
         scene = built(kind, self.noise, seed)
         mode = "pd" if controller == "pd" else "static"
         cfg = track_motion.TrackMotionConfig(controller=mode, seed=seed or 0, threads=self.threads)
-        started, folder = time.perf_counter(), Path()
+        started, started_cpu, folder = time.perf_counter(), time.process_time(), Path()
         rollout = track_motion.run(scene, cfg=cfg, out=folder, progress=QUIET)
-        wall = time.perf_counter() - started
+        wall, cpu = time.perf_counter() - started, time.process_time() - started_cpu
         verdict = judge_stability.run(scene, rollout, cfg=judge_stability.JudgeStabilityConfig(), out=folder, progress=QUIET)
         iterations = rollout.report.get("iterations", 0.0)
-        CONSOLE.print(
-            f"{kind} seed {seed} {controller}: type {verdict.feedback_type}, {rollout.cpu_s:.1f} CPU s. {verdict.reason}"
-        )
+        CONSOLE.print(f"{kind} seed {seed} {controller}: type {verdict.feedback_type}, {cpu:.1f} CPU s. {verdict.reason}")
         deviation = float(rollout.body_deviation_m[-1])
-        return verdict.is_stable, verdict.feedback_type, deviation, rollout.cpu_s, wall, iterations
+        return verdict.is_stable, verdict.feedback_type, deviation, cpu, wall, iterations
 
 
 def built(kind: str, noise: Noise | None, seed: int | None) -> SimScene:

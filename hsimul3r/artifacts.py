@@ -315,7 +315,6 @@ class Rollout(Artifact):
     body_deviation_m: Float[ndarray, "frames"]
     """Mean distance of the human's joints from the reconstructed pose."""
     replay_hash: str
-    cpu_s: float
     report: dict[str, float]
 
 

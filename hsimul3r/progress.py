@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 
 
 class Progress:
-    """Hands out progress bars on one console; `Progress(None)` shows nothing."""
+    """Hands out progress bars on a terminal; `Progress(None)` shows nothing, a log file gets the spoken lines only."""
 
     def __init__(self, console: Console | None = None):
         self.console = console
@@ -27,11 +27,11 @@ class Progress:
     @contextmanager
     def bar(self, label: str, total: float) -> Iterator[Callable[[float], None]]:
         """A bar of `total` units; the yielded function advances it."""
-        if self.console is None:
+        if self.console is None or not self.console.is_terminal:
             yield lambda _: None
             return
         columns = (TextColumn("  {task.description:<34}"), BarColumn(bar_width=28), MofNCompleteColumn(), TimeElapsedColumn())
-        with RichProgress(*columns, console=self.console, transient=not self.console.is_terminal) as bars:
+        with RichProgress(*columns, console=self.console) as bars:
             task = bars.add_task(label, total=total)
             yield lambda amount: bars.advance(task, amount)
 

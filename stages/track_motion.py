@@ -1,6 +1,5 @@
 """Hold the reconstruction under gravity with a controller, and record what the fine simulation makes of it (Sec. 3.3)."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -40,7 +39,6 @@ def run(sim_scene: SimScene, *, cfg: TrackMotionConfig, out: Path, progress: Pro
     from sim_envs import backend
     from sim_envs.contract import JUDGE, PLAN
 
-    started = time.process_time()
     engine, problem = backend(cfg.backend), tracking_problem(sim_scene)
     recording = RecordConfig(hold_s=cfg.hold_s, fps=cfg.fps, soft_start=cfg.soft_start)
     judge = engine.load(sim_scene, count=1, timing=JUDGE, threads=cfg.threads)
@@ -68,7 +66,6 @@ def run(sim_scene: SimScene, *, cfg: TrackMotionConfig, out: Path, progress: Pro
         rollout,
         provenance=replace(sim_scene.provenance, adapter=f"{cfg.controller} on {engine.name}", seed=cfg.seed),
         controller=cfg.controller,
-        cpu_s=time.process_time() - started,
         report={**rollout.report, **report},
     )
 

@@ -152,7 +152,7 @@ def slumping_rollout(controller: str, body: BodySequence, asset: ObjectAsset, fr
         ctrl=np.zeros((frames, 0)), bodies=(moved,), object_names=(asset.name,), object_pos=np.zeros((frames, 1, 3)),
         object_quat=np.tile([1.0, 0, 0, 0], (frames, 1, 1)), contact_names=("person0/buttocks/chair", "person0/left_thigh/chair"),
         contact_force_n=force, contact_point=np.tile([[0, 0, SEAT_M], [0.1, -0.2, SEAT_M]], (frames, 1, 1)),
-        penetration_m=np.full(frames, 0.002), body_deviation_m=drop_m * share, replay_hash="0" * 64, cpu_s=3.1,
+        penetration_m=np.full(frames, 0.002), body_deviation_m=drop_m * share, replay_hash="0" * 64,
         report={"body_deviation_m": drop_m},
     )  # fmt: skip
 

@@ -179,7 +179,7 @@ def _rollout(rollout: Rollout) -> tuple[Table, ...]:
         if force[:, i].max() > 0.0
     ]
     columns = ("contact", "median force, second half [N]", "peak [N]")
-    figures = {"duration_s": len(force) / rollout.fps, "cpu_s": rollout.cpu_s, **rollout.report}
+    figures = {"duration_s": len(force) / rollout.fps, **rollout.report}
     return (_report("", figures), Table(title="Contacts that carried force", columns=columns, rows=tuple(rows)))
 
 

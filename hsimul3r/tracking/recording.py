@@ -120,7 +120,6 @@ def rollout_of(
         penetration_m=recording.penetration_m[:, sim],
         body_deviation_m=distance.max(axis=-1, initial=0.0),
         replay_hash=state_hash(qpos, qvel),
-        cpu_s=0.0,
         report={"divergences": float(recording.has_diverged[sim])},
     )
 

@@ -44,7 +44,7 @@ def rollout_of(scene):
         ctrl=np.zeros((FRAMES, 1)), bodies=(moving,), object_names=("chair",), object_pos=pos, object_quat=quat,
         contact_names=(f"{human}/buttocks/chair", f"{human}//chair"), contact_force_n=rng.uniform(0, 500, (FRAMES, 2)),
         contact_point=rng.uniform(size=(FRAMES, 2, 3)), penetration_m=np.zeros(FRAMES), body_deviation_m=np.zeros(FRAMES),
-        replay_hash="0", cpu_s=1.0, report={},
+        replay_hash="0", report={},
     )  # fmt: skip
 
 

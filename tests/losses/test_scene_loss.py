@@ -28,9 +28,7 @@ def test_local_form_equals_equation_five_however_the_object_moves():
     R, t = matrix_from_axis_angle(rng.normal(size=(7, 3))), rng.normal(size=(7, 3))
     moved = np.einsum("nij,kpj->nkpi", R, patches) + t[:, None, None]
     moved_centres = np.einsum("nij,kj->nki", R, centres) + t[:, None]
-    np.testing.assert_allclose(
-        patch_distance(keypoints, moved_centres, spread), scene_distance(keypoints, moved), rtol=1e-12
-    )
+    np.testing.assert_allclose(patch_distance(keypoints, moved_centres, spread), scene_distance(keypoints, moved), rtol=1e-12)
 
 
 def test_smallest_at_the_centre_of_the_patch():
