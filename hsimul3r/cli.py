@@ -90,9 +90,8 @@ class Demo(Command):
     scene: tyro.conf.Positional[str] = "sit_chair"
 
     def run(self, console: Console) -> None:
-        shared = {"runs": self.runs, "config": self.config, "debug": self.debug, "cfg": self.cfg, "scene": self.scene}
-        Reconstruct(**shared).run(console)
-        Simulate(**shared | {"scene": None}).run(console)
+        Reconstruct(scene=self.scene, runs=self.runs, cfg=self.cfg).run(console)
+        Simulate(runs=self.runs, cfg=self.cfg).run(console)
 
 
 @dataclass(frozen=True, kw_only=True)
