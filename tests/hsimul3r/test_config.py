@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -29,3 +31,8 @@ def test_wrong_entries_are_named(tmp_path, entries, message):
 def test_a_missing_config_file_is_named(tmp_path):
     with pytest.raises(BadConfig, match="cannot be read"):
         load_config(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "configs").glob("*.yaml")), ids=lambda path: path.stem)
+def test_shipped_configs_load_and_change_something(path):
+    assert load_config(path) != PipelineConfig()
