@@ -1,6 +1,7 @@
 """Bad input through the command line: one clear error, exit code 2, no traceback, nothing lost."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,21 @@ def test_a_run_folder_that_cannot_be_written(capsys):
     printed = " ".join(capsys.readouterr().err.split())
     assert "cannot be written" in printed
     assert "--runs" in printed
+
+
+def test_a_full_disk(tmp_path, capsys):
+    place = tmp_path / "disk"
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(place)], capture_output=True).returncode:
+        pytest.skip("this machine does not allow mounting a small disk")
+    try:
+        code = main(["reconstruct", "sit_chair", "--runs", str(place / "runs")])
+        left = [path.name for path in (place / "runs/sit_chair").iterdir() if path.is_dir()]
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+    printed = capsys.readouterr()
+    assert_one_clear_error((code, " ".join((printed.out + printed.err).split())), "No space left on device", "--runs")
+    assert left == [], "nothing half-written stays"
 
 
 def test_debug_shows_the_traceback(hsimul3r):

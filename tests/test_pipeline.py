@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hsimul3r.artifacts import AlignedScene, CameraRig, Rollout, StabilityVerdict
+from hsimul3r.cli import main
 
 STAGES = (
     "00_capture", "10_people", "20_cameras", "30_scene", "40_humans", "45_object_views", "50_objects", "60_aligned",
@@ -68,6 +70,19 @@ def test_running_again_finds_everything_done(unbroken):
     output = finish(start(unbroken.parent, "demo", "sit_chair"))
     assert output.count("done before") == len(STAGES)
     assert {path: path.stat().st_mtime_ns for path in unbroken.glob("*/artifact.json")} == before
+
+
+def test_a_damaged_artifact_of_an_earlier_stage_is_named_and_kept(unbroken, tmp_path, capsys):
+    shutil.copytree(unbroken, tmp_path / "sit_chair")
+    file = tmp_path / "sit_chair/60_aligned/arrays.npz"
+    file.write_bytes(file.read_bytes()[:-20])
+    before = {path: path.read_bytes() for path in (tmp_path / "sit_chair").glob("*/a*")}
+    assert main(["simulate", "sit_chair", "--runs", str(tmp_path)]) == 2
+    printed = " ".join(capsys.readouterr().err.split())
+    assert "60_aligned' is damaged" in printed
+    assert "Delete that folder" in printed
+    assert "Traceback" not in printed
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def kill_in(stage: str, process: subprocess.Popen, run: Path) -> bool:
