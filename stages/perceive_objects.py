@@ -23,6 +23,7 @@ from hsimul3r.geometry.masks import iou
 from hsimul3r.geometry.mesh import union
 from hsimul3r.geometry.overlay import draw_boxes, draw_label_mask, object_color
 from hsimul3r.geometry.silhouette import rasterize_depth
+from hsimul3r.perception.background import ParallaxConfig, evidence, floor_plane, walls
 from hsimul3r.perception.object_boxes import Located, Sighting, cut_box, predicted_box, region_of, without_doubles
 from hsimul3r.perception.object_masks import OBJECT, PERSON_MARGIN_PX, UNKNOWN, segment, widen
 from hsimul3r.perception.object_search import Found, SearchConfig, search
@@ -64,6 +65,9 @@ class PerceiveObjectsConfig:
     """The same against the seat that a sitter's posture suggests."""
     min_views: int = 2
     sitter_reach_m: float = 0.9
+    use_parallax: bool = True
+    """Whether what the other views show of floor and walls counts, beside the colours."""
+    parallax: ParallaxConfig = field(default_factory=ParallaxConfig)
     fit: FitConfig = field(default_factory=quick_fit)
 
 
@@ -92,7 +96,8 @@ def run(
     postures = tuple(posture(body) for body in motion.bodies)
     supports = tuple(person_supports(one) for one in postures)
     persons = tuple(a | b for a, b in zip(people.masks, motion.person_masks))
-    perceiver = Perceiver(images, persons, motion, supports, cfg)
+    seen = _evidence(images, persons, motion, postures, cfg) if cfg.use_parallax else (None,) * len(images)
+    perceiver = Perceiver(images, persons, motion, supports, seen, cfg)
     if capture.objects:
         views = [perceiver.perceive(target) for target in progress.track(named_targets(capture, motion), "segmenting objects")]
     else:
@@ -152,8 +157,10 @@ class Perceiver:
         persons: Masks,
         motion: HumanMotion,
         supports: Sequence[PersonSupports],
+        evidence: Labels,
         cfg: PerceiveObjectsConfig,
     ):
+        self.evidence = evidence
         self.images, self.persons, self.motion, self.supports, self.cfg = images, persons, motion, supports, cfg
 
     def real_ones(self, targets: Sequence[Target], progress: Progress) -> list[ObjectView]:
@@ -203,7 +210,8 @@ class Perceiver:
                 labels.append(np.where(widen(person, PERSON_MARGIN_PX), UNKNOWN, given).astype(np.uint8))
             elif np.isfinite(target.boxes_px[v]).all():
                 box = _grown(target.boxes_px[v], priors, v)
-                labels.append(segment(image, box, person, prior=priors[v] if priors is not None else None))
+                prior = priors[v] if priors is not None else None
+                labels.append(segment(image, box, person, prior=prior, evidence=self.evidence[v]))
             else:
                 labels.append(None)
         return tuple(labels)
@@ -229,6 +237,18 @@ class Perceiver:
             uv, z = project(cameras, v, world), depth(cameras, v, world)
             masks.append(np.isfinite(rasterize_depth(uv, z, faces, height=height, width=width)[0]))
         return tuple(masks)
+
+
+def _evidence(
+    images: Images, persons: Masks, motion: HumanMotion, postures: Sequence[Posture], cfg: PerceiveObjectsConfig
+) -> Labels:
+    """What the parallax says of every pixel."""
+    places = np.array([one.joints[0, :2] for one in postures])
+    planes = (
+        floor_plane(motion.tracks, motion.is_floor_point, motion.cameras),
+        *walls(motion.tracks, motion.cameras, places, cfg.parallax, seed=cfg.seed),
+    )
+    return evidence(images, persons, motion.cameras, planes, cfg.parallax)
 
 
 def _named(hint: ObjectHint, capture: Capture, motion: HumanMotion) -> Target:

@@ -5,6 +5,9 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from numpy import ndarray
 
+from hsimul3r.perception.background import BACKGROUND as SURE_BACKGROUND
+from hsimul3r.perception.background import FOREGROUND
+
 BACKGROUND, OBJECT, UNKNOWN = 0, 1, 2
 PERSON_MARGIN_PX = 4
 PAINT = (255, 0, 255)
@@ -22,6 +25,7 @@ def segment(
     person: Bool[ndarray, "height width"],
     *,
     prior: Bool[ndarray, "height width"] | None = None,
+    evidence: UInt8[ndarray, "height width"] | None = None,
     band: float = 0.08,
     work_px: int = 320,
     iterations: int = 4,
@@ -29,7 +33,8 @@ def segment(
     """Label image: 1 object, 2 hidden by a person (`person` widened by 4 px), 0 elsewhere.
 
     Without a `prior` everything in the box may be object. With one, what it covers probably is, what is nearer to it than
-    `band` times its size may be, the rest is not.
+    `band` times its size may be, the rest is not. With `evidence` of the parallax (perception.background), its background is
+    none of the object; colour decides twice, without and with its foreground as seed, and where the two differ it is unknown.
     """
     height, width = image.shape[:2]
     window = _window(box_px, width, height)
@@ -42,9 +47,13 @@ def segment(
         guess = _guess_from_box((box_px - np.array([x0, y0, x0, y0])) * scale, size)
     else:
         guess = _guess_from_prior(prior[y0:y1, x0:x1], size, band)
-    found = _grab_cut(np.ascontiguousarray(picture), guess, hidden, iterations)
+    picture = np.ascontiguousarray(picture)
+    found = _grab_cut(picture, guess, hidden, iterations).astype(np.uint8)
+    if evidence is not None:
+        shown = cv2.resize(evidence[y0:y1, x0:x1], size, interpolation=cv2.INTER_NEAREST)
+        found = _by_parallax(picture, guess, shown, hidden, iterations)
     labels = np.zeros((height, width), np.uint8)
-    labels[y0:y1, x0:x1] = cv2.resize(found.astype(np.uint8), (x1 - x0, y1 - y0), interpolation=cv2.INTER_NEAREST)
+    labels[y0:y1, x0:x1] = cv2.resize(found, (x1 - x0, y1 - y0), interpolation=cv2.INTER_NEAREST)
     labels[widen(person, PERSON_MARGIN_PX)] = UNKNOWN
     return labels
 
@@ -82,11 +91,23 @@ def _guess_from_prior(prior: Bool[ndarray, "h w"], size: tuple[int, int], band: 
     return guess
 
 
+def _by_parallax(
+    picture: UInt8[ndarray, "h w 3"], guess: UInt8[ndarray, "h w"], evidence: UInt8[ndarray, "h w"],
+    hidden: Bool[ndarray, "h w"], iterations: int,
+) -> UInt8[ndarray, "h w"]:  # fmt: skip
+    """Labels of two segmentations that agree."""
+    may_be = (guess == cv2.GC_PR_FGD) | (guess == cv2.GC_PR_BGD)
+    free = np.where(evidence == SURE_BACKGROUND, cv2.GC_BGD, guess).astype(np.uint8)
+    seeded = np.where(may_be & (evidence == FOREGROUND), cv2.GC_FGD, free).astype(np.uint8)
+    first, second = (_grab_cut(picture, one, hidden, iterations) for one in (free, seeded))
+    return np.where(first == second, np.where(first, OBJECT, BACKGROUND), UNKNOWN).astype(np.uint8)
+
+
 def _grab_cut(
     picture: UInt8[ndarray, "h w 3"], guess: UInt8[ndarray, "h w"], hidden: Bool[ndarray, "h w"], iterations: int
 ) -> Bool[ndarray, "h w"]:
+    picture, guess = picture.copy(), guess.copy()
     picture[hidden] = PAINT
-    guess = guess.copy()
     guess[hidden] = cv2.GC_BGD
     maybe = (guess == cv2.GC_PR_FGD) | (guess == cv2.GC_FGD)
     if not maybe.any() or maybe.all():
