@@ -76,7 +76,7 @@ def test_a_damaged_artifact_of_an_earlier_stage_is_named_and_kept(unbroken, tmp_
     shutil.copytree(unbroken, tmp_path / "sit_chair")
     file = tmp_path / "sit_chair/60_aligned/arrays.npz"
     file.write_bytes(file.read_bytes()[:-20])
-    before = {path: path.read_bytes() for path in (tmp_path / "sit_chair").glob("*/a*")}
+    before = {path: path.read_bytes() for path in (tmp_path / "sit_chair").glob("*/ar*")}
     assert main(["simulate", "sit_chair", "--runs", str(tmp_path)]) == 2
     printed = " ".join(capsys.readouterr().err.split())
     assert "60_aligned' is damaged" in printed
