@@ -164,10 +164,18 @@ class Perceiver:
         self.images, self.persons, self.motion, self.supports, self.cfg = images, persons, motion, supports, cfg
 
     def real_ones(self, targets: Sequence[Target], progress: Progress) -> list[ObjectView]:
-        """The targets without those that have no mask, and those that only a body part speaks for but that do not carry it."""
+        """The targets without those that have no mask, and those that only a body part speaks for but that do not carry it.
+
+        Everything that stands before the floor has parallax: what no seat or raised foot demands must stand out by
+        colour too.
+        """
+        by_colour = Perceiver(self.images, self.persons, self.motion, self.supports, (None,) * len(self.images), self.cfg)
         views = []
         for target in progress.track(targets, "segmenting objects"):
             try:
+                is_demanded = target.must_carry is not None and target.must_carry.kind != "hand"
+                if self.cfg.use_parallax and not is_demanded:
+                    by_colour.perceive(target)
                 views.append(self.perceive(target))
             except NoObject as error:
                 progress.say(f"  left out: {error}")
