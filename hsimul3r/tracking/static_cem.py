@@ -38,7 +38,8 @@ SUPPORT = ("hip", "knee", "ankle", "spine1")
 class StaticCemConfig:
     """Search settings; the number of iterations bounds the time, so that a result never depends on the machine's speed."""
 
-    samples: int = 48
+    samples: int = 96
+    """A smaller population gets stuck where a person balances on one foot."""
     max_iterations: int = 40
     """For one person; several share it, since their simulations cost as much more."""
     horizon_s: float = 2.5
