@@ -45,9 +45,7 @@ class NoOverlap(Hsimul3rError):
 
 class ScaleUnknown(Hsimul3rError):
     def __init__(self, scene: str):
-        super().__init__(
-            f"Scene '{scene}' has no metric scale. Give --capture.stature-m, or 'stature_m' in capture.yaml."
-        )
+        super().__init__(f"Scene '{scene}' has no metric scale. Give --capture.stature-m, or 'stature_m' in capture.yaml.")
 
 
 class NoObject(Hsimul3rError):
