@@ -40,7 +40,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt | $(VENV)/.system
 	@touch $@
 
 demo: setup  ## set up, then photos to verdict on a shipped sample, with report and video
-	$(HSI) demo $(or $(SCENE),sit_chair) $(ARGS)
+	$(HSI) demo $(or $(SCENE),foot_stool) $(ARGS)
 
 reconstruct: setup  ## photos to an aligned scene: SCENE=<sample or folder of photos>
 	$(HSI) reconstruct "$(or $(SCENE),$(error SCENE is missing: make reconstruct SCENE=<sample or folder of photos>))" $(ARGS)

@@ -87,7 +87,7 @@ class Simulate(Command):
 class Demo(Command):
     """Reconstruct and simulate a shipped sample: photos to verdict."""
 
-    scene: tyro.conf.Positional[str] = "sit_chair"
+    scene: tyro.conf.Positional[str] = "foot_stool"
 
     def run(self, console: Console) -> None:
         Reconstruct(scene=self.scene, runs=self.runs, cfg=self.cfg).run(console)
