@@ -9,6 +9,7 @@ import numpy as np
 import yaml
 
 from hsimul3r.errors import BadConfig
+from hsimul3r.files import write_whole
 from stages.align_interaction import AlignInteractionConfig
 from stages.build_sim_scene import BuildSimSceneConfig
 from stages.calibrate_cameras import CalibrateCamerasConfig
@@ -65,9 +66,7 @@ def load_config(path: Path | None) -> PipelineConfig:
 
 def save_config(config: PipelineConfig, path: Path) -> None:
     """Write the resolved configuration as YAML that `load_config` reads back."""
-    partial = path.with_name(f".partial-{path.name}")
-    partial.write_text(yaml.safe_dump(_plain(dataclasses.asdict(config)), sort_keys=False))
-    partial.replace(path)
+    write_whole(path, yaml.safe_dump(_plain(dataclasses.asdict(config)), sort_keys=False))
 
 
 def _override(default: Config, entries: Any, path: Path, where: str) -> Config:

@@ -8,7 +8,6 @@ import errno
 import fcntl
 import hashlib
 import json
-import os
 import resource
 import shutil
 import time
@@ -21,6 +20,7 @@ from typing import Any, TypeVar
 from hsimul3r import __version__
 from hsimul3r.artifacts import SCHEMA_VERSION, Artifact
 from hsimul3r.errors import DamagedArtifact, NoRun, RunFolderBusy, RunFolderUnusable
+from hsimul3r.files import write_whole
 from hsimul3r.progress import Progress
 
 Made = TypeVar("Made", bound=Artifact)
@@ -99,9 +99,6 @@ class RunStore:
             return self._remember(kind.load(folder), record.content)
         except (ValueError, OSError) as error:
             raise DamagedArtifact(folder, str(error)) from error
-
-    def has(self, name: str) -> bool:
-        return self._record(name) is not None
 
     def file(self, name: str, write: Callable[[Path], Any], *inputs: Artifact | Any) -> Path:
         """A file of the run made by `write(path)`, made anew only where the inputs changed."""
@@ -193,9 +190,7 @@ def _inherit_licences(made: Made, inputs: tuple[Any, ...]) -> Made:
 
 
 def _write_json(path: Path, value: Any) -> None:
-    partial = path.with_name(f".partial-{path.name}")
-    partial.write_text(json.dumps(value, indent=1))
-    partial.replace(path)
+    write_whole(path, json.dumps(value, indent=1))
 
 
 def _content_hash(folder: Path) -> str:
@@ -232,6 +227,4 @@ def last_run(runs: Path) -> Path:
 
 def remember_run(runs: Path, name: str) -> None:
     with _writable(runs):
-        partial = runs / f".partial-last-{os.getpid()}"
-        partial.write_text(name)
-        partial.replace(runs / "last")
+        write_whole(runs / "last", name)

@@ -8,6 +8,7 @@ import jinja2
 from hsimul3r import __version__
 from hsimul3r.artifacts import Criterion, SimScene, StabilityVerdict
 from hsimul3r.conventions import GRAVITY
+from hsimul3r.files import write_whole
 from hsimul3r.geometry.overlay import OBJECT_COLORS, PERSON_COLORS, object_color
 from hsimul3r.report.pictures import photo_pairs, stage_pictures, video_stills, video_uri
 from hsimul3r.report.plots import ForcePlot, TopView, force_plot, hex_color, top_view
@@ -59,9 +60,8 @@ def write_page(record: RunRecord, path: Path) -> Path:
         longest_s=max((cost.seconds for cost in record.costs), default=1.0),
         **_film(record), **_scene_drawings(record),
     )  # fmt: skip
-    partial = path.with_name(f".partial-{path.name}")
-    partial.write_text(text, encoding="utf-8")
-    return partial.replace(path)
+    write_whole(path, text)
+    return path
 
 
 def _film(record: RunRecord) -> dict[str, object]:
