@@ -22,7 +22,7 @@ from numpy import ndarray
 from PIL import Image
 from rich.console import Console
 
-from hsimul3r.benchmark import render
+from hsimul3r.benchmark.camera import cycles
 from hsimul3r.benchmark.compose import Composed, compose
 from hsimul3r.benchmark.samples import SAMPLES
 from hsimul3r.benchmark.truth import Truth, save_truth
@@ -42,7 +42,7 @@ class BuildConfig:
     """Interpreter that has bpy."""
     only: tuple[str, ...] = tuple(SAMPLES)
     """Names of samples."""
-    samples_per_pixel: int = 14
+    samples_per_pixel: int = 10
     jpeg_quality: int = 90
     grain: float = 1.6
     """Standard deviation of the sensor noise in grey levels."""
@@ -60,7 +60,7 @@ def _build(name: str, fine: SmplxFormatBody, cfg: BuildConfig, work: Path) -> No
     case = SAMPLES[name]()
     composed = compose(case, fine, samples=cfg.samples_per_pixel)
     composed.shot.save(work)
-    command = [str(cfg.blender_python), str(Path(render.__file__)), str(work)]
+    command = [str(cfg.blender_python), str(Path(cycles.__file__)), str(work)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     sample = work / name
     (sample / "truth").mkdir(parents=True)

@@ -9,14 +9,14 @@ from numpy import ndarray
 from scipy.spatial.transform import Rotation
 
 from hsimul3r.artifacts import Cameras, Contact
-from hsimul3r.benchmark import textures
-from hsimul3r.benchmark.furniture import Furniture, build_furniture
-from hsimul3r.benchmark.pose import pose_body
-from hsimul3r.benchmark.room import room
+from hsimul3r.benchmark.camera.shot import Material, Shot, TexturedMesh, View, box_mapped, look_at
+from hsimul3r.benchmark.look import textures
+from hsimul3r.benchmark.look.room import room
+from hsimul3r.benchmark.look.wardrobe import dress
+from hsimul3r.benchmark.objects.pieces import Furniture, build_furniture
+from hsimul3r.benchmark.posing.solver import pose_body
 from hsimul3r.benchmark.scene import CameraWalk, Case, Color, PosedBody
-from hsimul3r.benchmark.shot import Material, Shot, TexturedMesh, View, box_mapped, look_at
 from hsimul3r.benchmark.truth import CONTACT_M, TruthObject
-from hsimul3r.benchmark.wardrobe import dress
 from hsimul3r.body.model import SmplxFormatBody, embedded_body
 from hsimul3r.geometry.mesh import union
 from hsimul3r.geometry.sdf import HalfSpaceBelow, Moved, WatertightMesh

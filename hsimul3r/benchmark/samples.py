@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from hsimul3r.benchmark.keyposes import Arm, KeyPose, Leg
+from hsimul3r.benchmark.posing.keyposes import Arm, KeyPose, Leg
 from hsimul3r.benchmark.scene import CameraWalk, Case, PersonLook, PoseGoal, RoomLook, Touch
 
 FREE = float("nan")

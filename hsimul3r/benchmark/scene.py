@@ -7,6 +7,8 @@ from typing import Literal
 from jaxtyping import Float
 from numpy import ndarray
 
+from hsimul3r.benchmark.objects.pieces import Furniture
+
 Color = tuple[float, float, float]
 Wall = Literal["bricks", "plaster", "wallpaper"]
 Outfit = Literal["tee", "shirt", "sweater"]
@@ -102,3 +104,67 @@ class Case:
     walk: CameraWalk
     yaw_deg: float
     seed: int
+
+
+Difficulty = Literal["easy", "medium", "hard"]
+CaseKind = Literal["pose", "motion"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """Who it is: shape, and whether the wardrobe dresses a man or a woman."""
+
+    betas: Float[ndarray, "10"]
+    sex: Literal["female", "male"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseSpec:
+    """One case of HSIBench before anything is made: everything else follows from it and its seed."""
+
+    name: str
+    """Unique, [a-z0-9_]."""
+    interaction: str
+    """Key of `posing.templates.POSES` or `posing.motion.MOTIONS`."""
+    kind: CaseKind
+    objects: tuple[str, ...]
+    """Names of the catalogue; the first is the one that the interaction is named after."""
+    subject: Subject
+    difficulty: Difficulty
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StagedObject:
+    """A piece of furniture in the scene; one pose, or one a frame where it is moved. `name` is unique in the scene."""
+
+    name: str
+    furniture: Furniture
+    T_world_object: Float[ndarray, "frames 4 4"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldContact:
+    """A body part (key of CONTACT_PARTS) touches `target` (an object's name or "floor"), frames `first` to `last` inclusive."""
+
+    part: str
+    target: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staged:
+    """People and things of a case in the world frame of conventions.py, before any look or camera. A pose has one frame."""
+
+    objects: tuple[StagedObject, ...]
+    betas: Float[ndarray, "10"]
+    pose: Float[ndarray, "frames 55 3"]
+    transl: Float[ndarray, "frames 3"]
+    fps: float
+    contacts: tuple[HeldContact, ...]
+    """What the interaction is meant to hold; the truth on disk also lists what touches besides."""
+
+    @property
+    def frames(self) -> int:
+        return len(self.pose)

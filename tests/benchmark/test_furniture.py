@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hsimul3r.benchmark.furniture import FURNITURE, build_furniture, cushion, rounded_box, tapered_bar
+from hsimul3r.benchmark.objects.pieces import FURNITURE, build_furniture, cushion, rounded_box, tapered_bar
 from hsimul3r.conventions import OBJECT_CATEGORIES
 from hsimul3r.geometry.mesh import convex_part, is_watertight, solid, union
 from hsimul3r.geometry.sdf import ConvexUnion

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hsimul3r.benchmark.keyposes import Arm, KeyPose, Leg
+from hsimul3r.benchmark.posing.keyposes import Arm, KeyPose, Leg
 from hsimul3r.body.model import embedded_body
 from hsimul3r.conventions import SMPLX_JOINTS
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hsimul3r.benchmark.furniture import build_furniture
-from hsimul3r.benchmark.pose import pose_body
+from hsimul3r.benchmark.objects.pieces import build_furniture
+from hsimul3r.benchmark.posing.solver import pose_body
 from hsimul3r.benchmark.samples import SAMPLES
 from hsimul3r.benchmark.truth import load_truth
 from hsimul3r.body.model import embedded_body

@@ -3,9 +3,9 @@ import json
 import numpy as np
 
 from hsimul3r.artifacts import Cameras, Contact, ConvexPart
-from hsimul3r.benchmark.furniture import rounded_box
+from hsimul3r.benchmark.camera.shot import AreaLight, Material, Shot, View, box_mapped, look_at, quad
+from hsimul3r.benchmark.objects.pieces import rounded_box
 from hsimul3r.benchmark.scene import PosedBody
-from hsimul3r.benchmark.shot import AreaLight, Material, Shot, View, box_mapped, look_at, quad
 from hsimul3r.benchmark.truth import Truth, TruthObject, load_truth, save_truth
 from hsimul3r.geometry.mesh import convex_part
 

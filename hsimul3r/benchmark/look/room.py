@@ -11,10 +11,10 @@ from jaxtyping import Float
 from numpy import ndarray
 from scipy.spatial.transform import Rotation
 
-from hsimul3r.benchmark import textures
-from hsimul3r.benchmark.furniture import hull_piece, moved, rounded_box, tapered_bar
+from hsimul3r.benchmark.camera.shot import AreaLight, Material, TexturedMesh, box_mapped, quad
+from hsimul3r.benchmark.look import textures
+from hsimul3r.benchmark.objects.pieces import hull_piece, moved, rounded_box, tapered_bar
 from hsimul3r.benchmark.scene import RoomLook
-from hsimul3r.benchmark.shot import AreaLight, Material, TexturedMesh, box_mapped, quad
 
 HALF_M = 3.2
 BACK_M = 2.1

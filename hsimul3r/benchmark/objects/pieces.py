@@ -7,9 +7,10 @@ of the box, the sitter looks along -Y.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy import ndarray
 from scipy.spatial.transform import Rotation
 
@@ -29,6 +30,25 @@ class Piece:
     shape: ConvexPart
 
 
+SurfaceKind = Literal["seat", "top", "back", "arm", "rail", "rung", "handle"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surface:
+    """A flat place on a piece of furniture that a person uses, in the object's frame.
+
+    `across` and `along` = normal x across are unit tangents; `size_m` are the full extents along them. `across` of a seat, an
+    arm, a rung or a rail runs along +X (left to right of a sitter it is -X); the normal points to the person.
+    """
+
+    name: str
+    kind: SurfaceKind
+    centre: Float[ndarray, "3"]
+    normal: Float[ndarray, "3"]
+    across: Float[ndarray, "3"]
+    size_m: tuple[float, float]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Furniture:
     """An object in its own frame. `support_height_m` is the height of the seat or top that a body uses."""
@@ -38,6 +58,10 @@ class Furniture:
     pieces: tuple[Piece, ...]
     support_height_m: float
     density_kg_m3: float
+    surfaces: tuple[Surface, ...] = ()
+    friction: float = 0.8
+    mesh: tuple[Points, Int[ndarray, "faces 3"]] | None = None
+    """The watertight surface where it is not the union of the pieces (scanned or foreign meshes)."""
 
     def piece(self, name: str) -> Piece:
         """The piece called `name`; raises `KeyError` that lists the names."""

@@ -19,7 +19,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
-from hsimul3r.benchmark.furniture import Furniture
+from hsimul3r.benchmark.objects.pieces import Furniture
 from hsimul3r.benchmark.scene import PosedBody, PoseGoal, Touch
 from hsimul3r.body.model import SmplxFormatBody, rodrigues
 from hsimul3r.conventions import BODY_JOINTS, SMPLX_JOINTS

@@ -14,10 +14,11 @@ import trimesh
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from scipy.sparse import csr_matrix
+from scipy.spatial import ConvexHull
 
-from hsimul3r.benchmark import textures
+from hsimul3r.benchmark.camera.shot import Material, TexturedMesh
+from hsimul3r.benchmark.look import textures
 from hsimul3r.benchmark.scene import PersonLook, PosedBody
-from hsimul3r.benchmark.shot import Material, TexturedMesh
 from hsimul3r.body.model import SkinnedPoints, SmplxFormatBody, rodrigues
 from hsimul3r.conventions import SMPLX_JOINTS
 
@@ -247,18 +248,33 @@ def _trousers(figure: _Figure, rng: Rng) -> TexturedMesh:
 
 
 def _shoes(figure: _Figure) -> list[TexturedMesh]:
-    """Both shoes: toes smoothed away, the sole as low as the bare foot's and no lower, so that they stand where it stands."""
+    """Smooth shoes around the bare feet, the sole as low as the bare foot's and no lower, so that they stand where it does."""
     bare, ankle = figure.bare, figure.joint("left_ankle")[1] + 0.028
     below = bare.region(bare.points[:, 1] < ankle)
     sole = below.points[:, 1].min()
-    last = below.smoothed(200)
-    cloth = last.displaced(np.where(last.is_border, 0.004, 0.011))
-    points = cloth.points.copy()
-    near = np.clip((sole + 0.03 - points[:, 1]) / 0.03, 0, 1)
-    points[:, 1] = np.maximum(points[:, 1] - 0.014 * near, sole)
-    cloth = replace(cloth, points=points)
+    upper = np.clip((below.points[:, 1] - sole - 0.055) / 0.02, 0, 1)
+    cloth, low = below.smoothed(30), below.points[:, 1] < sole + 0.075
+    for rounds in (6, 3, 1):
+        cloth = cloth.displaced((1 - upper) * _way_out_of_hull(cloth, below.points, low)).smoothed(rounds)
+    cloth = cloth.eased(below, np.where(upper > 0.5, 0.004, -1.0)).displaced(np.full(len(upper), 0.004))
+    cloth = replace(
+        cloth, points=np.column_stack([cloth.points[:, 0], np.maximum(cloth.points[:, 1], sole), cloth.points[:, 2]])
+    )
     uv = np.stack([cloth.points[:, 2] / 0.4, np.clip((cloth.points[:, 1] - sole) / 0.16, 0.01, 0.99)], axis=-1)
     return [figure.mesh("shoes", cloth, uv[cloth.faces])]
+
+
+def _way_out_of_hull(
+    cloth: Cloth, foot: Float[ndarray, "points 3"], spans: Bool[ndarray, "points"]
+) -> Float[ndarray, "points"]:
+    """How far each point moves along its normal to leave the convex hull of its own foot's points in `spans`."""
+    way, normals = np.zeros(len(foot)), cloth.normals
+    for is_side in (foot[:, 0] > 0, foot[:, 0] <= 0):
+        planes = ConvexHull(foot[is_side & spans]).equations
+        speed = normals[is_side] @ planes[:, :3].T
+        room = -(cloth.points[is_side] @ planes[:, :3].T + planes[:, 3])
+        way[is_side] = np.where(speed > 0.05, room / np.maximum(speed, 0.05), np.inf).min(1)
+    return np.clip(way, 0.0, 0.05)
 
 
 def _sleeve_end(figure: _Figure, look: PersonLook) -> float:

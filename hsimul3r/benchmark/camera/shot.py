@@ -5,7 +5,6 @@ in an interpreter of its own (Blender's), which needs nothing of this project bu
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -14,10 +13,11 @@ from numpy import ndarray
 from scipy.spatial.transform import Rotation
 
 from hsimul3r.artifacts import ConvexPart
-from hsimul3r.benchmark.furniture import Place
-from hsimul3r.benchmark.textures import Image
+from hsimul3r.benchmark.look.textures import Image
+from hsimul3r.benchmark.objects.pieces import Place
 
-Group = Literal["room", "person", "object"]
+Group = str
+"""What a mesh belongs to in the label pictures: "room", "person", or an object's name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,11 +61,14 @@ class AreaLight:
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """A pinhole camera, conventions.py. The principal point is the middle of the picture."""
+    """A camera of conventions.py. The principal point is the middle of the picture; renderers draw the pinhole, `k1` and
+    `exposure` (in stops) are put in when the picture is developed."""
 
     size_px: tuple[int, int]
     focal_px: float
     T_cam_world: Float[ndarray, "4 4"]
+    k1: float = 0.0
+    exposure: float = 0.0
 
     @property
     def K(self) -> Float[ndarray, "3 3"]:
