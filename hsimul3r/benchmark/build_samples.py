@@ -25,7 +25,7 @@ from rich.console import Console
 from hsimul3r.benchmark.camera import cycles
 from hsimul3r.benchmark.compose import Composed, compose
 from hsimul3r.benchmark.samples import SAMPLES
-from hsimul3r.benchmark.truth import Truth, save_truth
+from hsimul3r.benchmark.truth import FIRST_OBJECT, PERSON, ROOM, Truth, save_truth, truth_of
 from hsimul3r.body.model import SmplxFormatBody, load_body
 from hsimul3r.progress import Progress
 
@@ -91,16 +91,17 @@ def _read(path: Path) -> UInt8[ndarray, "height width 3"]:
 
 
 def _truth(composed: Composed, work: Path) -> Truth:
-    labels = [_read(work / f"label_{view}.png") for view in range(len(composed.shot.views))]
-    return Truth(
+    views = range(len(composed.shot.views))
+    labels = [_read(work / f"label_{view}.png") for view in views]
+    return truth_of(
+        composed.staged,
         cameras=composed.cameras,
-        body=composed.body,
-        joints=composed.joints,
-        vertices=composed.vertices,
-        object=composed.object,
-        contacts=composed.contacts,
-        person_masks=tuple(label[..., 2] > 127 for label in labels),
-        object_masks=tuple(label[..., 1] > 127 for label in labels),
+        frames=np.zeros(len(views), int),
+        labels=tuple(
+            np.where(label[..., 2] > 127, PERSON, np.where(label[..., 1] > 127, FIRST_OBJECT, ROOM)).astype(np.uint8)
+            for label in labels
+        ),
+        depth=(None,) * len(views),
     )
 
 

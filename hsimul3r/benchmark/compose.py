@@ -8,18 +8,16 @@ from jaxtyping import Float
 from numpy import ndarray
 from scipy.spatial.transform import Rotation
 
-from hsimul3r.artifacts import Cameras, Contact
+from hsimul3r.artifacts import Cameras
 from hsimul3r.benchmark.camera.shot import Material, Shot, TexturedMesh, View, box_mapped, look_at
 from hsimul3r.benchmark.look import textures
 from hsimul3r.benchmark.look.room import room
 from hsimul3r.benchmark.look.wardrobe import dress
-from hsimul3r.benchmark.objects.pieces import Furniture, build_furniture
+from hsimul3r.benchmark.objects.catalogue import build_furniture
+from hsimul3r.benchmark.objects.pieces import Furniture
 from hsimul3r.benchmark.posing.solver import pose_body
-from hsimul3r.benchmark.scene import CameraWalk, Case, Color, PosedBody
-from hsimul3r.benchmark.truth import CONTACT_M, TruthObject
+from hsimul3r.benchmark.scene import CameraWalk, Case, Color, PosedBody, Staged, StagedObject
 from hsimul3r.body.model import SmplxFormatBody, embedded_body
-from hsimul3r.geometry.mesh import union
-from hsimul3r.geometry.sdf import HalfSpaceBelow, Moved, WatertightMesh
 
 FULL_FRAME_DIAGONAL_MM = 43.27
 
@@ -28,11 +26,7 @@ FULL_FRAME_DIAGONAL_MM = 43.27
 class Composed:
     """A case in the world frame, before any picture is taken."""
 
-    body: PosedBody
-    joints: Float[ndarray, "55 3"]
-    vertices: Float[ndarray, "vertices 3"]
-    object: TruthObject
-    contacts: tuple[Contact, ...]
+    staged: Staged
     cameras: Cameras
     shot: Shot
 
@@ -44,8 +38,6 @@ def compose(case: Case, fine: SmplxFormatBody, *, samples: int) -> Composed:
     local = pose_body(body, furniture, case.goal)
     T_world_object = _place(body.joints(local.betas, local.pose, local.transl)[0], case.yaw_deg)
     person = _moved_body(body, local, T_world_object)
-    joints, vertices = (f(person.betas, person.pose, person.transl) for f in (body.joints, body.vertices))
-    item = _truth_object(furniture, T_world_object)
     views = _views(case.walk, rng)
     room_meshes, room_materials, lights = room(case.room, rng)
     person_meshes, person_materials = dress(fine, person, case.look, rng)
@@ -58,9 +50,17 @@ def compose(case: Case, fine: SmplxFormatBody, *, samples: int) -> Composed:
         samples=samples,
         seed=case.seed,
     )
-    contacts = _contacts(body, vertices, item)
-    return Composed(
-        body=person, joints=joints, vertices=vertices, object=item, contacts=contacts, cameras=_cameras(views), shot=shot
+    return Composed(staged=_staged(person, furniture, T_world_object), cameras=_cameras(views), shot=shot)
+
+
+def _staged(person: PosedBody, furniture: Furniture, T_world_object: Float[ndarray, "4 4"]) -> Staged:
+    return Staged(
+        objects=(StagedObject(name="object", furniture=furniture, T_world_object=T_world_object[None]),),
+        betas=person.betas,
+        pose=person.pose[None],
+        transl=person.transl[None],
+        fps=30.0,
+        contacts=(),
     )
 
 
@@ -77,34 +77,6 @@ def _moved_body(body: SmplxFormatBody, local: PosedBody, T: Float[ndarray, "4 4"
     pose[0] = (Rotation.from_matrix(T[:3, :3]) * Rotation.from_rotvec(pose[0])).as_rotvec()
     rest = body.joints(local.betas, np.zeros((55, 3)), np.zeros(3))[0]
     return PosedBody(betas=local.betas, pose=pose, transl=T[:3, :3] @ (local.transl + rest) + T[:3, 3] - rest)
-
-
-def _truth_object(furniture: Furniture, T_world_object: Float[ndarray, "4 4"]) -> TruthObject:
-    pieces = tuple(piece.shape for piece in furniture.pieces)
-    vertices, faces = union(pieces, furniture.name)
-    return TruthObject(
-        category=furniture.category,
-        vertices=vertices,
-        faces=faces,
-        pieces=pieces,
-        T_world_object=T_world_object,
-        support_height_m=furniture.support_height_m,
-        density_kg_m3=furniture.density_kg_m3,
-    )
-
-
-def _contacts(body: SmplxFormatBody, vertices: Float[ndarray, "vertices 3"], item: TruthObject) -> tuple[Contact, ...]:
-    """Every part whose nearest vertex is within `CONTACT_M` of the object or the floor."""
-    targets = {"floor": HalfSpaceBelow(), "object": Moved(WatertightMesh(item.vertices, item.faces), item.T_world_object)}
-    contacts = []
-    for target, solid in targets.items():
-        for part, index in body.parts.items():
-            found = solid.query(vertices[index])
-            nearest = int(found.distance.argmin())
-            if found.distance[nearest] <= CONTACT_M:
-                gap = float(found.distance[nearest])
-                contacts.append(Contact(person=0, part=part, target=target, gap_m=gap, point=found.closest[nearest]))
-    return tuple(contacts)
 
 
 def _object_look(
