@@ -95,6 +95,11 @@ class UnknownBackend(Hsimul3rError):
         super().__init__(f"Physics backend '{name}' does not exist. Use one of: {', '.join(known)}.")
 
 
+class UnknownFurniture(Hsimul3rError):
+    def __init__(self, name: str, known: tuple[str, ...]):
+        super().__init__(f"Furniture '{name}' is not in the catalogue. Use one of: {', '.join(known)}.")
+
+
 class UnsupportedParameter(Hsimul3rError):
     def __init__(self, backend: str, parameter: str, known: tuple[str, ...]):
         super().__init__(f"Physics backend '{backend}' cannot set '{parameter}'. It can set: {', '.join(known) or 'nothing'}.")

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from hsimul3r.benchmark.objects.pieces import FURNITURE, build_furniture, cushion, rounded_box, tapered_bar
+from hsimul3r.benchmark.objects.catalogue import CATALOGUE, build_furniture
+from hsimul3r.benchmark.objects.pieces import cushion, rounded_box, tapered_bar
 from hsimul3r.conventions import OBJECT_CATEGORIES
 from hsimul3r.geometry.mesh import convex_part, is_watertight, solid, union
 from hsimul3r.geometry.sdf import ConvexUnion
@@ -26,7 +27,7 @@ def test_square_bar_has_the_sections_it_was_given():
     np.testing.assert_allclose(bar[4:].mean(0), (0.1, 0, 0.5), atol=1e-12)
 
 
-@pytest.mark.parametrize("name", FURNITURE)
+@pytest.mark.parametrize("name", CATALOGUE)
 def test_furniture_is_one_watertight_piece_in_its_own_frame(name):
     import trimesh
 
@@ -39,7 +40,7 @@ def test_furniture_is_one_watertight_piece_in_its_own_frame(name):
     assert vertices[:, 2].min() == pytest.approx(0.0)
 
 
-@pytest.mark.parametrize("name", FURNITURE)
+@pytest.mark.parametrize("name", CATALOGUE)
 def test_support_is_where_furniture_says(name):
     """Just above the support height there is nothing in the middle of the seat or top, just below there is wood or cloth."""
     furniture = build_furniture(name)

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hsimul3r.benchmark.objects.pieces import build_furniture
+from hsimul3r.benchmark.objects.catalogue import build_furniture
 from hsimul3r.benchmark.posing.solver import pose_body
 from hsimul3r.benchmark.samples import SAMPLES
 from hsimul3r.benchmark.truth import load_truth

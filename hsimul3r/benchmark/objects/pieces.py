@@ -5,8 +5,8 @@ watertight mesh. Object frame of conventions.py: +Z up, origin on the floor unde
 of the box, the sitter looks along -Y.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -30,7 +30,9 @@ class Piece:
     shape: ConvexPart
 
 
-SurfaceKind = Literal["seat", "top", "back", "arm", "rail", "rung", "handle"]
+SurfaceKind = Literal["seat", "bed", "top", "back", "arm", "rail", "rung", "handle"]
+"""What a surface is for: a seat is one person's place, a bed is long enough to lie on, a back is leaned against, a rail is a
+chair's upper edge that hands hold from behind."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,140 +131,33 @@ def curved_rail(
     ]
 
 
-def _block(
+def block(
     name: str, material: str, size: Sequence[float], *, at: Sequence[float], bevel: float = 0.003, tilt_deg: float = 0.0
 ) -> Piece:
+    """A `rounded_box` of full `size` around `at`, turned about X by `tilt_deg` (negative leans it backwards)."""
     return hull_piece(name, material, moved(rounded_box(size, bevel), at=at, tilt_deg=tilt_deg))
 
 
-def _bar(name: str, start: Place, end: Place, sizes: tuple[Sequence[float], Sequence[float]]) -> Piece:
+def wooden_bar(name: str, start: Place, end: Place, sizes: tuple[Sequence[float], Sequence[float]]) -> Piece:
+    """A rectangular `tapered_bar` of wood; `sizes` are its sections at the start and at the end."""
     return hull_piece(name, "wood", tapered_bar(start, end, *sizes))
 
 
-def dining_chair() -> Furniture:
-    """A wooden chair: upholstered seat, aprons, tapered legs, raked posts, four slats and a curved top rail. Seat at 0.46 m."""
-    seat_top, half_w, front, back = 0.46, 0.205, -0.215, 0.205
-    pad = moved(cushion((0.425, 0.42, 0.036), 0.014, crown=0.004), at=(0, -0.01, seat_top - 0.022))
-    pieces = [
-        _block("seat_frame", "wood", (0.45, 0.45, 0.03), at=(0, 0, seat_top - 0.035), bevel=0.008),
-        hull_piece("seat", "fabric", pad),
-    ]
-    for side, x in (("left", -half_w), ("right", half_w)):
-        pieces += _chair_side(side, x, (front, back), seat_top)
-    for name, y in (("apron_front", front + 0.025), ("apron_back", back)):
-        pieces.append(_block(name, "wood", (0.40, 0.02, 0.055), at=(0, y, seat_top - 0.07)))
-    pieces += curved_rail("rail_top", "wood", span=0.424, bow=0.028, at=(0, back + 0.066, 0.865), section=(0.022, 0.075))
-    pieces += curved_rail("rail_low", "wood", span=0.41, bow=0.022, at=(0, back + 0.015, 0.555), section=(0.018, 0.035))
-    for i, x in enumerate((-0.125, -0.042, 0.042, 0.125)):
-        bow = 0.026 * (1 - (2 * x / 0.42) ** 2)
-        low, high = (x, back + 0.014 + bow, 0.55), (x * 1.02, back + 0.062 + bow, 0.85)
-        pieces.append(_bar(f"slat_{i}", low, high, ((0.034, 0.013), (0.042, 0.013))))
-    return Furniture(
-        name="dining_chair", category="chair", pieces=tuple(pieces), support_height_m=seat_top, density_kg_m3=560.0
-    )
-
-
-def _chair_side(side: str, x: float, ends: tuple[float, float], seat_top: float) -> list[Piece]:
-    """Legs, raked post and apron of one side of the dining chair."""
-    (front, back), foot = ends, x + np.sign(x) * 0.012
-    low, high = (x, back + 0.03, 0.66), (x, back + 0.075, 0.90)
-    legs = (0.026, 0.026), (0.040, 0.040)
-    return [
-        _bar(f"leg_front_{side}", (foot, front + 0.02, 0), (x, front + 0.025, seat_top - 0.04), legs),
-        _bar(f"leg_back_{side}", (foot, back + 0.05, 0), (x, back, seat_top - 0.03), ((0.026, 0.03), (0.036, 0.042))),
-        _bar(f"post_low_{side}", (x, back, seat_top - 0.05), low, ((0.036, 0.042), (0.032, 0.032))),
-        _bar(f"post_high_{side}", (x, back + 0.03, 0.655), high, ((0.032, 0.032), (0.028, 0.024))),
-        _block(f"apron_{side}", "wood", (0.02, 0.40, 0.055), at=(x, -0.005, seat_top - 0.07)),
-    ]
-
-
-def two_seat_sofa() -> Furniture:
-    """A two-seat sofa: box base, crowned seat cushions, leaning back cushions, round-topped arms, short tapered legs."""
-    width, arm, seat_top, depth = 1.62, 0.17, 0.44, 0.86
-    inner = width - 2 * arm
-    back_at = (0, depth / 2 - 0.12, 0.48)
-    pieces = [
-        _block("base", "fabric", (width - 0.04, depth - 0.05, 0.17), at=(0, 0.01, 0.205), bevel=0.02),
-        _block("back", "fabric", (width - 0.06, 0.16, 0.56), at=back_at, bevel=0.05, tilt_deg=-7),
-    ]
-    for side, sign in (("left", -1), ("right", 1)):
-        x, arm_x = sign * (inner / 4), sign * (width - arm) / 2
-        seat = cushion((inner / 2 + 0.006, 0.63, 0.17), 0.035, crown=0.006)
-        pillow = cushion((inner / 2 - 0.012, 0.17, 0.42), 0.05, crown=0.0)
-        pieces += [
-            hull_piece(f"seat_{side}", "fabric", moved(seat, at=(x, -0.095, seat_top - 0.091))),
-            hull_piece(f"pillow_{side}", "fabric", moved(pillow, at=(x, 0.235, seat_top + 0.18), tilt_deg=-13)),
-            _block(f"arm_{side}", "fabric", (arm, depth - 0.06, 0.44), at=(arm_x, -0.005, 0.355), bevel=0.045),
-            _block(f"arm_top_{side}", "fabric", (arm + 0.03, depth - 0.04, 0.09), at=(arm_x, -0.005, 0.575), bevel=0.04),
-        ]
-        for end, y in (("front", -depth / 2 + 0.08), ("back", depth / 2 - 0.09)):
-            foot, head = (sign * (width / 2 - 0.08), y, 0), (sign * (width / 2 - 0.09), y, 0.14)
-            pieces.append(_bar(f"leg_{end}_{side}", foot, head, ((0.034, 0.034), (0.055, 0.055))))
-    return Furniture(name="two_seat_sofa", category="sofa", pieces=tuple(pieces), support_height_m=seat_top, density_kg_m3=60.0)
-
-
-def dining_table() -> Furniture:
-    """A table with chamfered top, aprons, tapered legs and an H stretcher. Top at 0.75 m."""
-    top, half_x, half_y = 0.75, 0.60, 0.36
-    pieces = [_block("top", "wood", (1.34, 0.82, 0.032), at=(0, 0, top - 0.016), bevel=0.009)]
-    for x in (-half_x, half_x):
-        pieces.append(_block(f"apron_x{x:+.1f}", "wood", (0.022, 2 * half_y, 0.09), at=(x, 0, top - 0.072)))
-        pieces.append(_block(f"stretcher_x{x:+.1f}", "wood", (0.024, 2 * half_y, 0.04), at=(x, 0, 0.20)))
-        for y in (-half_y, half_y):
-            sizes = (0.040, 0.040), (0.066, 0.066)
-            pieces.append(_bar(f"leg_{x:+.1f}_{y:+.1f}", (x, y, 0), (x, y, top - 0.028), sizes))
-    apron = 2 * half_x, 0.022, 0.09
-    pieces += [_block(f"apron_y{y:+.1f}", "wood", apron, at=(0, y, top - 0.072)) for y in (-half_y, half_y)]
-    pieces.append(_block("stretcher", "wood", (2 * half_x, 0.024, 0.04), at=(0, 0, 0.20)))
-    return Furniture(name="dining_table", category="table", pieces=tuple(pieces), support_height_m=top, density_kg_m3=620.0)
-
-
-def step_stool() -> Furniture:
-    """A low stool with rounded top, four splayed tapered legs and stretchers. Top at 0.31 m."""
-    top, reach_x, reach_y, splay = 0.31, 0.155, 0.105, 0.035
-    pieces = [
-        _block("top", "wood", (0.42, 0.32, 0.034), at=(0, 0, top - 0.017), bevel=0.012),
-        _block("panel", "wood", (0.33, 0.23, 0.05), at=(0, 0, top - 0.055), bevel=0.006),
-    ]
-    corner = {}
-    for x in (-1, 1):
-        for y in (-1, 1):
-            foot = np.array([x * (reach_x + splay), y * (reach_y + splay), 0.0])
-            head = np.array([x * reach_x, y * reach_y, top - 0.025])
-            corner[x, y] = foot + (head - foot) * 0.36
-            pieces.append(_bar(f"leg_{x:+d}_{y:+d}", foot, head, ((0.028, 0.028), (0.044, 0.044))))
-    rise = np.array([0.0, 0.0, 0.04])
-    rails = {f"y{y:+d}": (corner[-1, y], corner[1, y]) for y in (-1, 1)}
-    rails |= {f"x{x:+d}": (corner[x, -1] + rise, corner[x, 1] + rise) for x in (-1, 1)}
-    pieces += [hull_piece(f"stretcher_{name}", "wood", _round_bar(*ends, 0.011)) for name, ends in rails.items()]
-    return Furniture(name="step_stool", category="stool", pieces=tuple(pieces), support_height_m=top, density_kg_m3=600.0)
-
-
-FURNITURE: dict[str, Callable[[], Furniture]] = {
-    "dining_chair": dining_chair,
-    "two_seat_sofa": two_seat_sofa,
-    "dining_table": dining_table,
-    "step_stool": step_stool,
-}
-
-
-def build_furniture(name: str) -> Furniture:
-    """The piece of furniture called `name`, moved so that its origin is under the centre of its box."""
-    loose = FURNITURE[name]()
-    corners = np.concatenate([piece.shape.vertices for piece in loose.pieces])
-    centre = (corners.min(0) + corners.max(0)) / 2 * (1, 1, 0)
-    pieces = tuple(
-        replace(piece, shape=ConvexPart(vertices=piece.shape.vertices - centre, faces=piece.shape.faces))
-        for piece in loose.pieces
-    )
-    return replace(loose, pieces=pieces)
-
-
-def _round_bar(start: Float[ndarray, "3"], end: Float[ndarray, "3"], radius: float) -> Points:
-    """A bar of ten sides between two points."""
-    axis = (end - start) / np.linalg.norm(end - start)
-    side = np.cross(axis, (0.0, 0.0, 1.0))
+def round_bar(start: Place, end: Place, radius: float, *, end_radius: float | None = None, sides: int = 10) -> Points:
+    """A bar between two points whose sections are square to it: a rod, or a cone where `end_radius` differs."""
+    ends = np.asarray(start, float), np.asarray(end, float)
+    axis = (ends[1] - ends[0]) / np.linalg.norm(ends[1] - ends[0])
+    side = np.cross(axis, (0.0, 0.0, 1.0) if abs(axis[2]) < 0.99 else (0.0, 1.0, 0.0))
     side /= np.linalg.norm(side)
-    angles = 2 * np.pi * np.arange(10) / 10
-    ring = radius * (np.cos(angles)[:, None] * side + np.sin(angles)[:, None] * np.cross(axis, side))
-    return np.concatenate([start + ring, end + ring])
+    angles = 2 * np.pi * np.arange(sides) / sides
+    ring = np.cos(angles)[:, None] * side + np.sin(angles)[:, None] * np.cross(axis, side)
+    return np.concatenate([ends[0] + radius * ring, ends[1] + (radius if end_radius is None else end_radius) * ring])
+
+
+def surface(name: str, kind: SurfaceKind, *, at: Sequence[float], size: tuple[float, float], pitch_deg: float = 0.0) -> Surface:
+    """A surface across +X: level at pitch 0, at 90 upright and facing -Y; a back that leans by 10 degrees has pitch 80."""
+    pitch = np.radians(pitch_deg)
+    normal = np.array([0.0, -np.sin(pitch), np.cos(pitch)])
+    return Surface(
+        name=name, kind=kind, centre=np.asarray(at, float), normal=normal, across=np.array([1.0, 0.0, 0.0]), size_m=size
+    )

@@ -1,0 +1,44 @@
+"""All furniture of the benchmark by name."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Final
+
+import numpy as np
+
+from hsimul3r.artifacts import ConvexPart
+from hsimul3r.benchmark.objects import chairs, others, seats, tables
+from hsimul3r.benchmark.objects.pieces import Furniture
+from hsimul3r.errors import UnknownFurniture
+
+MAKERS: Final[Mapping[str, Callable[[], Furniture]]] = {
+    maker.__name__: maker
+    for maker in (
+        chairs.dining_chair,
+        seats.two_seat_sofa,
+        tables.dining_table,
+        others.step_stool,
+    )
+}
+CATALOGUE: Final[tuple[str, ...]] = tuple(MAKERS)
+"""Names that `build_furniture` knows; new ones go to the end of their kind."""
+
+
+@cache
+def build_furniture(name: str) -> Furniture:
+    """The piece of furniture called `name`, moved so that its origin is under the centre of its box.
+
+    Raises `UnknownFurniture`. The arrays are shared between callers: do not write into them.
+    """
+    if name not in MAKERS:
+        raise UnknownFurniture(name, CATALOGUE)
+    loose = MAKERS[name]()
+    corners = np.concatenate([piece.shape.vertices for piece in loose.pieces])
+    centre = (corners.min(0) + corners.max(0)) / 2 * (1, 1, 0)
+    pieces = tuple(
+        replace(piece, shape=ConvexPart(vertices=piece.shape.vertices - centre, faces=piece.shape.faces))
+        for piece in loose.pieces
+    )
+    surfaces = tuple(replace(surface, centre=surface.centre - centre) for surface in loose.surfaces)
+    return replace(loose, pieces=pieces, surfaces=surfaces)
