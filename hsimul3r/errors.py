@@ -123,6 +123,14 @@ class NotASingleMoment(Hsimul3rError):
         super().__init__(f"{what} Only photos of one moment can be aligned with objects so far; give one frame.")
 
 
+class NotPosable(Hsimul3rError):
+    """A case of the benchmark whose person cannot take the pose on these objects; such a case is left out."""
+
+    def __init__(self, case: str, reason: str):
+        super().__init__(f"Case '{case}' cannot be posed: {reason}. Leave it out, or give it another seed, subject or object.")
+        self.reason = reason
+
+
 class PortTaken(Hsimul3rError):
     def __init__(self, host: str, port: int, what: str):
         super().__init__(f"The viewer cannot listen on {host}:{port} ({what}). Give another --port, for example {port + 1}.")
