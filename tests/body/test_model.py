@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 import torch
+from scipy.spatial import cKDTree
 
-from hsimul3r.body.model import embedded_body, rodrigues
+from hsimul3r.body.build_body import STEPPED, stepped
+from hsimul3r.body.model import embedded_body, fine_body, rodrigues
 from hsimul3r.conventions import CONTACT_PARTS, KEYPOINTS, SMPLX_JOINTS, SMPLX_PARENTS
 from hsimul3r.geometry.rotations import matrix_from_axis_angle
 
@@ -155,3 +157,27 @@ def test_weights_sum_to_one_and_the_jaw_has_some():
     body = embedded_body()
     assert np.allclose(body.weights.sum(1), 1)
     assert body.weights[:, joint("jaw")].sum() > 5
+
+
+def test_fine_body_is_the_embedded_body_on_a_finer_mesh():
+    """Joints, keypoints and stature agree; the coarse skin lies on the fine one but for what its bigger triangles cut off."""
+    coarse, fine = embedded_body(), fine_body()
+    betas, pose, transl = random_body()
+    np.testing.assert_array_equal(fine.joints(betas, pose, transl), coarse.joints(betas, pose, transl))
+    np.testing.assert_array_equal(fine.keypoints(betas, pose, transl), coarse.keypoints(betas, pose, transl))
+    assert fine.stature(betas) == coarse.stature(betas)
+    rest = np.zeros((55, 3)), np.zeros(3)
+    distance = cKDTree(fine.vertices(betas, *rest)).query(coarse.vertices(betas, *rest))[0]
+    assert distance.mean() < 0.006
+    assert distance.max() < 0.03
+    assert len(fine.faces) == 27420
+
+
+def test_stepped_tables_lose_half_a_step():
+    rng = np.random.default_rng(0)
+    table = {name: rng.normal(size=(5, 3)).astype(np.float32) for name in STEPPED}
+    small = stepped(table)
+    for name in STEPPED:
+        error = np.abs(small[name] * small[f"{name}_step"] - table[name])
+        assert small[name].dtype == np.int16
+        assert error.max() <= 0.51 * small[f"{name}_step"]
