@@ -253,13 +253,9 @@ def _read_cameras(path: Path) -> tuple[Cameras, Int[ndarray, "views"]]:
     return cameras, np.array([view["frame"] for view in views])
 
 
-_OBJECT_ARRAYS = ("vertices", "faces", "T_world_object")
-_OBJECT_NUMBERS = ("support_height_m", "density_kg_m3", "friction")
-
-
 def _write_object(item: TruthObject, folder: Path) -> None:
     pieces = {f"piece_{i}_{key}": getattr(piece, key) for i, piece in enumerate(item.pieces) for key in ("vertices", "faces")}
-    names = (*_OBJECT_ARRAYS, *_OBJECT_NUMBERS, "category")
+    names = ("vertices", "faces", "T_world_object", "category", "support_height_m", "density_kg_m3", "friction")
     arrays = {name: np.asarray(getattr(item, name)) for name in names} | pieces
     np.savez_compressed(folder / f"{item.name}.npz", allow_pickle=False, **arrays)
     upright = item.world_vertices()[:, [0, 2, 1]] * (1, 1, -1)
@@ -275,6 +271,10 @@ def _read_object(folder: Path, name: str) -> TruthObject:
         name=name,
         category=str(table["category"]),
         pieces=pieces,
-        **{key: table[key] for key in _OBJECT_ARRAYS},
-        **{key: float(table[key]) for key in _OBJECT_NUMBERS},
+        vertices=table["vertices"],
+        faces=table["faces"],
+        T_world_object=table["T_world_object"],
+        support_height_m=float(table["support_height_m"]),
+        density_kg_m3=float(table["density_kg_m3"]),
+        friction=float(table["friction"]),
     )

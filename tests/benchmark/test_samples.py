@@ -62,8 +62,9 @@ def test_cameras_are_rigid_and_phone_like(truth):
 
 def test_projected_body_lies_in_the_person_mask(truth):
     """All but a rim of half a pixel and the heels and toes, which the shoes of these pictures cover too tightly (data card)."""
-    for view, (mask, obstacle) in enumerate(zip(truth.person_masks, truth.object_masks)):
-        uv, depth = project(truth, view, truth.vertices)
+    for view in range(4):
+        mask, obstacle = truth.person_mask(view), truth.object_mask(view)
+        uv, depth = project(truth, view, truth.body.vertices())
         assert (depth > 0.5).all()
         column, row = np.round(uv).astype(int).T
         height, width = mask.shape
@@ -75,18 +76,20 @@ def test_projected_body_lies_in_the_person_mask(truth):
 
 
 def test_projected_joints_lie_in_the_person_mask_or_behind_the_object(truth):
-    for view, (mask, obstacle) in enumerate(zip(truth.person_masks, truth.object_masks)):
-        uv, _ = project(truth, view, truth.joints[: len(BODY_JOINTS)])
+    for view in range(4):
+        mask, obstacle = truth.person_mask(view), truth.object_mask(view)
+        uv, _ = project(truth, view, truth.body.joints[0, : len(BODY_JOINTS)])
         column, row = np.round(uv).astype(int).T
         assert (mask[row, column] | obstacle[row, column]).all()
 
 
 def test_projected_object_lies_in_the_object_mask_or_behind_the_person(truth):
     rng = np.random.default_rng(0)
-    corners = truth.object.world_vertices[truth.object.faces]
+    corners = truth.objects[0].world_vertices()[truth.objects[0].faces]
     weights = rng.dirichlet(np.ones(3), len(corners))
     points = np.einsum("fk,fkc->fc", weights, corners)
-    for view, (person, mask) in enumerate(zip(truth.person_masks, truth.object_masks)):
+    for view in range(4):
+        person, mask = truth.person_mask(view), truth.object_mask(view)
         uv, _ = project(truth, view, points)
         column, row = np.round(uv).astype(int).T
         height, width = mask.shape
@@ -97,28 +100,27 @@ def test_projected_object_lies_in_the_object_mask_or_behind_the_person(truth):
         assert mask.sum() > 5000
 
 
-def test_stored_body_is_the_embedded_body_in_the_stored_pose(truth):
+def test_stored_joints_are_the_embedded_body_in_the_stored_pose(truth):
     body, posed = embedded_body(), truth.body
-    np.testing.assert_allclose(body.vertices(posed.betas, posed.pose, posed.transl), truth.vertices, atol=1e-6)
-    np.testing.assert_allclose(body.joints(posed.betas, posed.pose, posed.transl), truth.joints, atol=1e-6)
+    np.testing.assert_allclose(body.joints(posed.betas, posed.pose[0], posed.transl[0]), posed.joints[0], atol=1e-6)
     assert 1.55 < body.stature(posed.betas) < 1.90
 
 
 def test_pelvis_is_above_the_origin(truth):
-    np.testing.assert_allclose(truth.joints[0, :2], 0.0, atol=1e-6)
+    np.testing.assert_allclose(truth.body.joints[0, 0, :2], 0.0, atol=1e-6)
 
 
 def test_object_is_a_watertight_union_that_stands_on_the_floor(truth):
-    item = truth.object
+    item = truth.objects[0]
     assert is_watertight(item.faces)
     assert abs(item.vertices[:, 2].min()) < 1e-6
     np.testing.assert_allclose((item.vertices.min(0) + item.vertices.max(0))[:2], 0.0, atol=1e-6)
-    np.testing.assert_allclose(item.T_world_object[2], (0, 0, 1, 0), atol=1e-12)
+    np.testing.assert_allclose(item.pose()[2], (0, 0, 1, 0), atol=1e-12)
     assert np.abs(item.vertices[:, 2] - item.support_height_m).min() < 0.012
 
 
 def test_object_does_not_tip_over(truth):
-    item = truth.object
+    item = truth.objects[0]
     feet = item.vertices[item.vertices[:, 2] < 1e-3, :2]
     centroid = solid(item.vertices, item.faces).centroid[:2]
     hull = cv2.convexHull(feet.astype(np.float32))
@@ -126,9 +128,10 @@ def test_object_does_not_tip_over(truth):
 
 
 def test_body_penetrates_neither_object_nor_floor(truth):
-    surface = Moved(WatertightMesh(truth.object.vertices, truth.object.faces), truth.object.T_world_object)
-    assert surface.query(truth.vertices).distance.min() > -PENETRATION_M
-    assert truth.vertices[:, 2].min() > -PENETRATION_M
+    item, skin = truth.objects[0], truth.body.vertices()
+    surface = Moved(WatertightMesh(item.vertices, item.faces), item.pose())
+    assert surface.query(skin).distance.min() > -PENETRATION_M
+    assert skin[:, 2].min() > -PENETRATION_M
 
 
 def test_contacts_are_those_of_the_interaction_and_closed(name, truth):
@@ -144,19 +147,19 @@ def test_contacts_are_those_of_the_interaction_and_closed(name, truth):
 
 def test_standing_feet_are_flat(name, truth):
     posed = truth.body
-    soles = embedded_body().soles(posed.betas, posed.pose, posed.transl)[..., 2]
-    heights = {"foot_stool": (0.0, truth.object.support_height_m)}.get(name, (0.0, 0.0))
+    soles = embedded_body().soles(posed.betas, posed.pose[0], posed.transl[0])[..., 2]
+    heights = {"foot_stool": (0.0, truth.objects[0].support_height_m)}.get(name, (0.0, 0.0))
     assert np.abs(soles.mean(1) - heights).max() < 0.010
 
 
 def test_weight_is_over_the_support(truth):
     """The centre of mass lies over the hull of everything that touches from below."""
-    body = embedded_body()
+    body, skin = embedded_body(), truth.body.vertices()
     bearing = [
-        body.parts[contact.part][truth.vertices[body.parts[contact.part], 2] < contact.point[2] + 0.02]
+        body.parts[contact.part][skin[body.parts[contact.part], 2] < contact.point[2] + 0.02]
         for contact in truth.contacts
         if contact.part != "back"
     ]
-    hull = cv2.convexHull(truth.vertices[np.concatenate(bearing), :2].astype(np.float32))
-    centroid = solid(truth.vertices, body.faces).centroid[:2]
+    hull = cv2.convexHull(skin[np.concatenate(bearing), :2].astype(np.float32))
+    centroid = solid(skin, body.faces).centroid[:2]
     assert cv2.pointPolygonTest(hull, centroid.astype(np.float32).tolist(), True) > 0.0

@@ -2,11 +2,10 @@ import json
 
 import numpy as np
 
-from hsimul3r.artifacts import Cameras, Contact, ConvexPart
+from hsimul3r.artifacts import Cameras, ConvexPart
 from hsimul3r.benchmark.camera.shot import AreaLight, Material, Shot, View, box_mapped, look_at, quad
 from hsimul3r.benchmark.objects.pieces import rounded_box
-from hsimul3r.benchmark.scene import PosedBody
-from hsimul3r.benchmark.truth import Truth, TruthObject, load_truth, save_truth
+from hsimul3r.benchmark.truth import Truth, TruthBody, TruthContact, TruthObject, load_truth, save_truth
 from hsimul3r.geometry.mesh import convex_part
 
 
@@ -54,25 +53,32 @@ def test_truth_survives_saving_and_loading(tmp_path):
             size_px=np.array([[8, 6], [6, 8]]), focal_px=np.array([7.5, 8.5]), principal_px=np.array([[3.5, 2.5], [2.5, 3.5]]),
             k1=np.zeros(2), T_cam_world=T, is_registered=np.ones(2, bool),
         ),
-        body=PosedBody(betas=rng.normal(size=10), pose=rng.normal(size=(55, 3)), transl=rng.normal(size=3)),
-        joints=rng.normal(size=(55, 3)),
-        vertices=rng.normal(size=(9, 3)),
-        object=TruthObject(
-            category="box", vertices=part.vertices, faces=part.faces, pieces=(part,), T_world_object=np.eye(4),
-            support_height_m=0.2, density_kg_m3=500.0,
-        ),
-        contacts=(Contact(person=0, part="left_hand", target="object", gap_m=-0.001, point=np.array([0.1, 0.2, 0.3])),),
-        person_masks=(rng.random((6, 8)) > 0.5, rng.random((8, 6)) > 0.5),
-        object_masks=(rng.random((6, 8)) > 0.5, rng.random((8, 6)) > 0.5),
+        frames=np.array([0, 2]),
+        body=TruthBody(betas=rng.normal(size=10), pose=rng.normal(size=(3, 55, 3)), transl=rng.normal(size=(3, 3)),
+                       joints=rng.normal(size=(3, 55, 3)), fps=30.0),
+        objects=(TruthObject(
+            name="crate", category="box", vertices=part.vertices, faces=part.faces, pieces=(part,),
+            T_world_object=np.eye(4)[None], support_height_m=0.2, density_kg_m3=500.0, friction=0.7,
+        ),),
+        contacts=(TruthContact(part="left_hand", target="crate", gap_m=-0.001, point=np.zeros(3), first=1, last=2),),
+        labels=(rng.integers(0, 3, (6, 8), np.uint8), rng.integers(0, 3, (8, 6), np.uint8)),
+        depth=(np.where(rng.random((6, 8)) > 0.5, 2.345, np.inf), None),
     )  # fmt: skip
     save_truth(truth, tmp_path)
     back = load_truth(tmp_path)
     np.testing.assert_array_equal(back.cameras.T_cam_world, truth.cameras.T_cam_world)
     np.testing.assert_array_equal(back.cameras.principal_px, truth.cameras.principal_px)
     np.testing.assert_array_equal(back.body.pose, truth.body.pose)
-    assert isinstance(back.object.pieces[0], ConvexPart)
-    np.testing.assert_array_equal(back.object.pieces[0].vertices, part.vertices)
-    assert (back.object.category, back.object.support_height_m) == ("box", 0.2)
-    assert back.contacts[0].part == "left_hand"
-    for mask, again in zip(truth.person_masks + truth.object_masks, back.person_masks + back.object_masks):
-        np.testing.assert_array_equal(mask, again)
+    item = back.objects[0]
+    assert isinstance(item.pieces[0], ConvexPart)
+    np.testing.assert_array_equal(item.pieces[0].vertices, part.vertices)
+    assert (item.name, item.category, item.support_height_m, item.friction) == ("crate", "box", 0.2, 0.7)
+    np.testing.assert_array_equal(item.pose(2), np.eye(4), "an object that does not move has one pose for all frames")
+    assert (back.contacts[0].part, back.contacts[0].first, back.contacts[0].last) == ("left_hand", 1, 2)
+    np.testing.assert_array_equal(back.frames, truth.frames)
+    for view in range(2):
+        np.testing.assert_array_equal(back.labels[view], truth.labels[view])
+    np.testing.assert_array_equal(back.person_mask(0), truth.labels[0] == 1)
+    np.testing.assert_array_equal(back.object_mask(1), truth.labels[1] == 2)
+    np.testing.assert_allclose(back.depth[0], truth.depth[0], atol=0.0006)
+    assert back.depth[1] is None

@@ -7,8 +7,7 @@ import pytest
 from interaction import toys
 
 from hsimul3r.artifacts import AlignedScene, Contact, Criterion, StabilityVerdict
-from hsimul3r.benchmark.scene import PosedBody
-from hsimul3r.benchmark.truth import Truth, TruthObject, save_truth
+from hsimul3r.benchmark.truth import Truth, TruthBody, TruthContact, TruthObject, save_truth
 from hsimul3r.body.model import EMBEDDED, embedded_body
 from hsimul3r.errors import DamagedArtifact
 from hsimul3r.geometry.alignment import Similarity
@@ -21,6 +20,7 @@ HUMAN = toys.body(toys.SIT)
 CHAIR = toys.chair(toys.lowest_of(HUMAN, "buttocks"))
 CONTACTS = (Contact(person=0, part="buttocks", target="chair", gap_m=0.0, point=np.zeros(3)),
             Contact(person=0, part="left_foot", target="floor", gap_m=0.0, point=np.zeros(3)))  # fmt: skip
+CONTACTS_TRUE = tuple(TruthContact(part=c.part, target=c.target, gap_m=c.gap_m, point=c.point) for c in CONTACTS)
 PENETRATION = ("sp3d_percent", "penetration_max_mm", "penetration_mean_mm", "vertices_inside_percent")
 
 
@@ -39,13 +39,14 @@ def truth_folder(tmp_path_factory):
     skin = model.vertices(*placed)
     people = [silhouette(cameras, v, skin, model.faces) for v in range(4)]
     chairs = [silhouette(cameras, v, CHAIR.vertices, CHAIR.faces) for v in range(4)]
-    item = TruthObject(category="box", vertices=CHAIR.vertices, faces=CHAIR.faces, pieces=CHAIR.parts,
-                       T_world_object=CHAIR.T_world_object, density_kg_m3=100.0,
+    item = TruthObject(name="chair", category="box", vertices=CHAIR.vertices, faces=CHAIR.faces, pieces=CHAIR.parts,
+                       T_world_object=CHAIR.T_world_object[None], density_kg_m3=100.0, friction=0.8,
                        support_height_m=toys.lowest_of(HUMAN, "buttocks"))  # fmt: skip
-    save_truth(Truth(cameras=cameras, body=PosedBody(betas=HUMAN.betas, pose=HUMAN.pose[0], transl=HUMAN.transl[0]),
-                     joints=model.joints(*placed), vertices=skin, object=item, contacts=CONTACTS,
-                     person_masks=tuple(people),
-                     object_masks=tuple(c & ~p for c, p in zip(chairs, people))), folder)  # fmt: skip
+    body = TruthBody(betas=HUMAN.betas, pose=HUMAN.pose[:1], transl=HUMAN.transl[:1],
+                     joints=model.joints(*placed)[None], fps=30.0)  # fmt: skip
+    labels = tuple(np.where(p, 1, np.where(c, 2, 0)).astype(np.uint8) for c, p in zip(chairs, people))
+    save_truth(Truth(cameras=cameras, frames=np.zeros(4, int), body=body, objects=(item,), contacts=CONTACTS_TRUE,
+                     labels=labels, depth=(None,) * 4), folder)  # fmt: skip
     return folder
 
 
@@ -106,6 +107,16 @@ def test_known_shifts_are_measured(tmp_path, truth_folder):
     assert figures["object/silhouette_iou_mean"] < 0.95
 
 
+def test_an_object_that_is_elsewhere_is_not_found(tmp_path, truth_folder):
+    away = CHAIR.T_world_object.copy()
+    away[0, 3] += 1.5
+    write_run(tmp_path, chair=replace(CHAIR, T_world_object=away))
+    figures = evaluate_run(tmp_path, truth_folder)
+    assert (figures["object/found_percent"], figures["object/f5cm_percent"], figures["object/count"]) == (0, 0, 1)
+    assert "object/chamfer_cm" not in figures
+    assert figures["contact/recall_percent"] == 50, "the contact with an object that is not the true one is wrong"
+
+
 def test_verdicts_are_included_where_they_exist(tmp_path, truth_folder):
     write_run(tmp_path)
     criterion = Criterion(test="contact", name="force", value=400.0, threshold=20.0, holds=True, margin=19.0)
@@ -115,7 +126,7 @@ def test_verdicts_are_included_where_they_exist(tmp_path, truth_folder):
     (tmp_path / "85_verdict_pd").mkdir()
     verdict.save(tmp_path / "85_verdict_pd")
     figures = evaluate_run(tmp_path, truth_folder)
-    assert figures["verdict/pd_stable"] == "yes"
+    assert (figures["verdict/pd_stable"], figures["verdict/pd_stands_under_gravity"]) == ("yes", "yes")
     assert "verdict/static_stable" not in figures
 
 
