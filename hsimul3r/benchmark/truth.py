@@ -1,6 +1,6 @@
 """The exact truth of a case on disk, beside its photographs or its video and never read by the pipeline.
 
-truth/cameras.json         per view (a frame of a video is a view): K (3, 3), k1, T_cam_world (4, 4), size (width, height), frame
+truth/cameras.json         per view (or frame of a video): K (3, 3), k1, T_cam_world (4, 4), size (width, height), frame
 truth/body.npz             betas (10), pose (frames, 55, 3), transl (frames, 3), joints (frames, 55, 3), fps; world frame
 truth/objects/<name>.npz   vertices, faces (object frame, watertight), T_world_object (frames, 4, 4), category,
                            support_height_m, density_kg_m3, friction, piece_<i>_vertices, piece_<i>_faces (convex pieces)
