@@ -50,4 +50,4 @@ def test_height_is_measured_from_the_support():
 
 
 def test_feet_that_never_stand_have_no_speed():
-    assert np.isnan(foot_faults(soles() + [0, 0, 1], fps=30).skate_mm_s)
+    assert np.isnan(foot_faults(soles() + np.array([0, 0, 1]), fps=30).skate_mm_s)
