@@ -159,6 +159,13 @@ def _contact(held: HeldContact, body: TruthBody, objects: tuple[TruthObject, ...
     )
 
 
+def contacts_at(truth: Truth, frame: int) -> tuple[TruthContact, ...]:
+    """The contacts that hold in a frame, gap and point as they are there."""
+    held = [c for c in truth.contacts if c.first <= frame <= c.last]
+    moments = [HeldContact(part=c.part, target=c.target, first=frame, last=frame) for c in held]
+    return tuple(_contact(moment, truth.body, truth.objects) for moment in moments)
+
+
 def _solid(target: str, objects: tuple[TruthObject, ...], frame: int) -> SignedDistanceField:
     if target == "floor":
         return HalfSpaceBelow()

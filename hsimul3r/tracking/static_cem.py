@@ -64,8 +64,10 @@ class StaticCemConfig:
     first_horizon_s: float = 1.0
     """Horizon of the first iteration; it grows to `horizon_s` over `horizon_growth` iterations."""
     horizon_growth: int = 6
+    pose_share: float = 1.0
+    """Spread of the pose in units of POSE_SCALE; less where the pose is known and only its balance is sought."""
     offset_share: float = 0.8
-    """Spread of the servo offsets, in units of the joint's pose spread."""
+    """Spread of the servo offsets in units of POSE_SCALE."""
     weights: CostWeights = field(default_factory=CostWeights)
 
 
@@ -105,7 +107,7 @@ class SearchSpace:
         names = simulation.qpos_names, simulation.ctrl_names
         kinds = [joint.removeprefix("left_").removeprefix("right_") for joint in BODY_JOINTS[1:]]
         support = tuple(i + 1 for i, kind in enumerate(kinds) if kind in SUPPORT)
-        pose = np.repeat([POSE_SCALE[kind] for kind in kinds], 3)
+        pose = cfg.pose_share * np.repeat([POSE_SCALE[kind] for kind in kinds], 3)
         offset = cfg.offset_share * np.repeat([POSE_SCALE[kinds[i - 1]] for i in support], 3)
         return cls(
             problem=problem,

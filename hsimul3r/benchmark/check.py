@@ -1,0 +1,162 @@
+"""Whether a case is a stable interaction: its truth geometry in the engine, held by sampling control and judged (Sec. 3.4).
+
+The verdict decides whether a case is in the benchmark. A pose must be a stable interaction (type 4). Of a motion the objects
+must stand by themselves, and its first and last pose must hold where the person rests there; tracking what lies between is not
+judged here.
+"""
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from hsimul3r.artifacts import AlignedScene, BodySequence, Contact, ObjectAsset, Provenance, Rollout, SimScene, StabilityVerdict
+from hsimul3r.benchmark.interactions import aligned_scene
+from hsimul3r.benchmark.truth import Truth, TruthObject, contacts_at
+from hsimul3r.body.model import embedded_body
+from hsimul3r.geometry.mesh import solid
+from hsimul3r.progress import Progress
+from hsimul3r.tracking.criteria import UNLABELLED
+from hsimul3r.tracking.static_cem import StaticCemConfig
+from stages import build_sim_scene, judge_stability, track_motion
+
+REST_SPEED_M_S = 0.05
+"""A person whose joints all move slower than this rests."""
+SEARCH = StaticCemConfig(
+    samples=48, max_iterations=6, check_every=1, pose_share=0.2, root_m=0.01, root_rad=0.01, lean_rad=0.05, horizon_s=2.0
+)
+"""The pose is known, so only the balance is sought: a narrow search, at most 5 CPU seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """One frame under gravity: with the person where the person rests, else the objects alone."""
+
+    frame: int
+    is_at_rest: bool
+    iterations: int
+    """Of the search; 0 where the plain servos hold the pose."""
+    verdict: StabilityVerdict
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """Names of the criteria that do not hold. A person at rest beside an object need not touch it in a motion."""
+        return tuple(c.name for c in self.verdict.criteria if not c.holds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stability:
+    """What the engine makes of a case."""
+
+    moments: tuple[Moment, ...]
+    is_stable: bool
+    reason: str
+
+    def record(self) -> dict[str, object]:
+        """Every figure, for JSON."""
+        return {"is_stable": self.is_stable, "reason": self.reason, "moments": [_record(moment) for moment in self.moments]}
+
+
+def judge_truth(truth: Truth, *, seed: int) -> Stability:
+    """Hold and judge the moments of a case that are meant to be static."""
+    is_motion = len(truth.body.pose) > 1
+    moments = tuple(judge_moment(truth, frame, seed=seed) for frame in moments_of(truth))
+    wrong = next((moment for moment in moments if not _holds(moment, is_motion)), None)
+    judged = wrong or moments[0]
+    return Stability(moments=moments, is_stable=wrong is None, reason=judged.verdict.reason)
+
+
+def moments_of(truth: Truth) -> tuple[int, ...]:
+    """Frames to judge: the first always, the last of a motion where the person rests there."""
+    last = len(truth.body.pose) - 1
+    return (0, last) if last > 0 and rests(truth, last) else (0,)
+
+
+def rests(truth: Truth, frame: int) -> bool:
+    """True where the person does not move in that frame; a pose always rests."""
+    joints = truth.body.joints
+    if len(joints) == 1:
+        return True
+    start = min(max(frame - 1, 0), len(joints) - 2)
+    step = np.linalg.norm(joints[start + 1] - joints[start], axis=-1)
+    return bool(step.max() * truth.body.fps < REST_SPEED_M_S)
+
+
+def judge_moment(truth: Truth, frame: int, *, seed: int) -> Moment:
+    """The verdict on one frame."""
+    scene, is_at_rest = sim_scene_of(scene_of(truth, frame)), rests(truth, frame)
+    rollout, verdict = hold(scene if is_at_rest else judge_stability.objects_alone(scene), seed=seed)
+    return Moment(frame=frame, is_at_rest=is_at_rest, iterations=round(rollout.report.get("iterations", 0.0)), verdict=verdict)
+
+
+def scene_of(truth: Truth, frame: int = 0) -> AlignedScene:
+    """One moment of a case as if it had been reconstructed without error; its contacts are the labels."""
+    body = truth.body
+    person = BodySequence(
+        person=0,
+        betas=body.betas,
+        pose=body.pose[frame : frame + 1],
+        transl=body.transl[frame : frame + 1],
+        fps=body.fps,
+        stature_m=float(embedded_body().stature(body.betas)),
+    )
+    contacts = tuple(
+        Contact(person=0, part=contact.part, target=contact.target, gap_m=contact.gap_m, point=contact.point)
+        for contact in contacts_at(truth, frame)
+    )
+    scene = aligned_scene((person,), tuple(_asset(item, frame) for item in truth.objects), {})
+    provenance = Provenance(adapter="truth of the benchmark", scale_source="given", frame="world")
+    return replace(scene, provenance=provenance, contacts=contacts)
+
+
+def sim_scene_of(scene: AlignedScene) -> SimScene:
+    """The engine's scene; its files are not kept."""
+    with tempfile.TemporaryDirectory() as folder:
+        cfg = build_sim_scene.BuildSimSceneConfig()
+        return build_sim_scene.run(scene, cfg=cfg, out=Path(folder), progress=Progress())
+
+
+def hold(scene: SimScene, *, seed: int) -> tuple[Rollout, StabilityVerdict]:
+    """Hold the scene with sampling control and judge it, on one thread."""
+    tracking = track_motion.TrackMotionConfig(controller="static", threads=1, seed=seed, search=SEARCH)
+    rollout = track_motion.run(scene, cfg=tracking, out=Path(), progress=Progress())
+    judging = judge_stability.JudgeStabilityConfig(threads=1)
+    return rollout, judge_stability.run(scene, rollout, cfg=judging, out=Path(), progress=Progress())
+
+
+def _asset(item: TruthObject, frame: int) -> ObjectAsset:
+    return ObjectAsset(
+        name=item.name,
+        category=item.category,
+        family="truth",
+        parameters={},
+        parts=item.pieces,
+        vertices=item.vertices,
+        faces=item.faces,
+        T_world_object=item.pose(frame),
+        mass_kg=item.density_kg_m3 * solid(item.vertices, item.faces).volume_m3,
+        density_kg_m3=item.density_kg_m3,
+        friction=item.friction,
+    )
+
+
+def _holds(moment: Moment, is_motion: bool) -> bool:
+    """A pose must be a stable interaction; at the ends of a motion nothing need be touched."""
+    return moment.failed in ((), (UNLABELLED,)) if is_motion else moment.verdict.is_stable
+
+
+def _record(moment: Moment) -> dict[str, object]:
+    verdict = moment.verdict
+    return {
+        "frame": moment.frame,
+        "is_at_rest": moment.is_at_rest,
+        "search_iterations": moment.iterations,
+        "is_stable": verdict.is_stable,
+        "feedback_type": verdict.feedback_type,
+        "reason": verdict.reason,
+        "criteria": [
+            {"test": c.test, "name": c.name, "value": c.value, "threshold": c.threshold, "holds": c.holds}
+            for c in verdict.criteria
+        ],
+    }
