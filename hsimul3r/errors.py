@@ -53,6 +53,14 @@ class NoObject(Hsimul3rError):
         super().__init__(f"{what} Name the object and its boxes in capture.yaml (see docs/capture.md).")
 
 
+class TooFewPoints(Hsimul3rError):
+    def __init__(self, name: str, found: int, needed: int):
+        super().__init__(
+            f"Only {found} scene points lie on object '{name}' in two or more views; a surface needs {needed}. "
+            "Give photos with more texture on it, or use --objects.generator parametric."
+        )
+
+
 class BadMesh(Hsimul3rError):
     def __init__(self, name: str, what: str):
         super().__init__(f"Mesh '{name}' {what}. Repair it (watertight, outward normals, metres) or regenerate the object.")
@@ -70,9 +78,11 @@ class DamagedArtifact(Hsimul3rError):
         )
 
 
-class RunFolderUnusable(Hsimul3rError):
-    def __init__(self, folder: Path, what: str):
-        super().__init__(f"Run folder '{folder}' cannot be written: {what}. Free space or give another place with --runs.")
+class FolderUnusable(Hsimul3rError):
+    """A folder that cannot be written; `option` is how the user gives another."""
+
+    def __init__(self, folder: Path, what: str, option: str):
+        super().__init__(f"Folder '{folder}' cannot be written: {what}. Free space or give another place with {option}.")
 
 
 class NoRun(Hsimul3rError):
@@ -80,9 +90,11 @@ class NoRun(Hsimul3rError):
         super().__init__(f"{what} Run first: make reconstruct SCENE=<sample or folder of photos>")
 
 
-class RunFolderBusy(Hsimul3rError):
-    def __init__(self, folder: Path):
-        super().__init__(f"Run folder '{folder}' is in use by another hsimul3r process. Wait for it, or give another --runs.")
+class FolderBusy(Hsimul3rError):
+    def __init__(self, folder: Path, option: str):
+        super().__init__(
+            f"Folder '{folder}' is in use by another hsimul3r process. Wait for it, or give another with {option}."
+        )
 
 
 class BadConfig(Hsimul3rError):

@@ -1,7 +1,16 @@
-"""Files that are whole or not there."""
+"""Files and folders that are whole or not there, and folders that one process works on at a time."""
 
+import errno
+import fcntl
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from hsimul3r.errors import FolderBusy, FolderUnusable
+
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST}
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -9,3 +18,68 @@ def write_whole(path: Path, text: str) -> None:
     partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
     partial.write_text(text, encoding="utf-8")
     partial.replace(path)
+
+
+@contextmanager
+def fresh_folder(final: Path) -> Iterator[Path]:
+    """A folder beside `final` to write into, which takes its place at the end: the rename is the only commit point."""
+    partial, old = (final.with_name(final.name + end) for end in (".tmp", ".old"))
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    try:
+        yield partial
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    if final.exists():
+        final.rename(old)
+    partial.rename(final)
+    remove(old)
+
+
+def remove(folder: Path) -> None:
+    """Delete a folder; of a link to another folder, the link."""
+    if folder.is_symlink():
+        folder.unlink()
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def mend_folders(parent: Path) -> None:
+    """Put back what a kill between the two renames of `fresh_folder` left, and drop half-written folders."""
+    for old in parent.glob("*.old"):
+        final = old.with_suffix("")
+        if final.exists():
+            remove(old)
+        else:
+            old.rename(final)
+    for partial in parent.glob("*.tmp"):
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def owned_folder(folder: Path, *, option: str) -> Iterator[None]:
+    """`folder`, made where it is missing, for this process alone; `option` is how a user gives another.
+
+    Raises `FolderBusy` and `FolderUnusable`.
+    """
+    with writable(folder, option=option):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("w")
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise FolderBusy(folder, option) from error
+        yield
+
+
+@contextmanager
+def writable(folder: Path, *, option: str) -> Iterator[None]:
+    """Turns a full disk, a missing right and the like into `FolderUnusable`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _UNWRITABLE:
+            raise FolderUnusable(folder, error.strerror or str(error), option) from error
+        raise

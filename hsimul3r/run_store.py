@@ -4,28 +4,27 @@ A stage writes into `<folder>.tmp`, which is renamed when it is whole; the renam
 run leaves either the old folder or the new one. `stage.json` inside holds the key of the inputs and the hash of the content.
 """
 
-import errno
-import fcntl
 import hashlib
 import json
+import os
 import resource
-import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from hsimul3r import __version__
 from hsimul3r.artifacts import SCHEMA_VERSION, Artifact
-from hsimul3r.errors import DamagedArtifact, NoRun, RunFolderBusy, RunFolderUnusable
-from hsimul3r.files import write_whole
+from hsimul3r.errors import DamagedArtifact, NoRun
+from hsimul3r.files import fresh_folder, mend_folders, owned_folder, writable, write_whole
 from hsimul3r.progress import Progress
 
 Made = TypeVar("Made", bound=Artifact)
 
-_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST}
+OPTION = "--runs"
+"""How a user gives another place for runs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +35,11 @@ class StageRecord:
     key: str
     content: str
     seconds: float
+    """On the clock."""
     peak_rss_mb: float
+    """Of the process during the stage; since its start where the system does not allow to count anew."""
+    cpu_s: float = 0.0
+    """Of all threads."""
 
 
 class RunStore:
@@ -45,18 +48,12 @@ class RunStore:
     def __init__(self, folder: Path, progress: Progress | None = None):
         self.folder = folder
         self.progress = progress or Progress()
+        self._lock = ExitStack()
         self._content: dict[int, tuple[Artifact, str]] = {}
 
     def __enter__(self) -> "RunStore":
-        with _writable(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (self.folder / ".lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self._lock.close()
-            raise RunFolderBusy(self.folder) from error
-        self._clean_up()
+        self._lock.enter_context(owned_folder(self.folder, option=OPTION))
+        mend_folders(self.folder)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -74,14 +71,16 @@ class RunStore:
             self.progress.say(f"[dim]{name:<18} done before ({record.seconds:.0f} s)[/dim]")
             return self.load(name, kind)
         self.progress.say(f"[bold]{name}[/bold]")
-        start = time.perf_counter()
-        with self._fresh_folder(name) as out:
+        start, cpu_start = time.perf_counter(), time.process_time()
+        _forget_peak_rss()
+        with writable(self.folder, option=OPTION), fresh_folder(self.folder / name) as out:
             made = run(*inputs, cfg=cfg, out=out, progress=self.progress)
             made = _inherit_licences(made, inputs)
             made.save(out)
             record = StageRecord(
                 stage=run.__module__, key=key, content=_content_hash(out),
                 seconds=round(time.perf_counter() - start, 2), peak_rss_mb=_peak_rss_mb(),
+                cpu_s=round(time.process_time() - cpu_start, 2),
             )  # fmt: skip
             _write_json(out / "stage.json", asdict(record))
         self._write_manifest()
@@ -100,13 +99,25 @@ class RunStore:
         except (ValueError, OSError) as error:
             raise DamagedArtifact(folder, str(error)) from error
 
+    def borrow(self, other: Path, names: Iterable[str]) -> None:
+        """Have the named finished stages of another run in this one, as links; what is here already stays.
+
+        A borrowed stage counts like an own one: `stage` takes it where inputs and settings match, and makes its own else.
+        """
+        for name in names:
+            place = self.folder / name
+            if (other / name / "stage.json").is_file() and not place.exists():
+                with writable(self.folder, option=OPTION):
+                    place.unlink(missing_ok=True)
+                    place.symlink_to(os.path.relpath(other / name, self.folder), target_is_directory=True)
+
     def file(self, name: str, write: Callable[[Path], Any], *inputs: Artifact | Any) -> Path:
         """A file of the run made by `write(path)`, made anew only where the inputs changed."""
         path, key_path = self.folder / name, self.folder / f".{name}.key"
         key = self._key(write, inputs, None)
         if not (path.is_file() and key_path.is_file() and key_path.read_text() == key):
             self.progress.say(f"[bold]{name}[/bold]")
-            with _writable(self.folder):
+            with writable(self.folder, option=OPTION):
                 partial = path.with_name(f".partial-{name}")
                 write(partial)
                 partial.replace(path)
@@ -136,51 +147,14 @@ class RunStore:
         except (OSError, ValueError, TypeError) as error:
             raise DamagedArtifact(self.folder / name, f"stage.json cannot be read ({error})") from error
 
-    @contextmanager
-    def _fresh_folder(self, name: str) -> Iterator[Path]:
-        final, partial, old = (self.folder / f"{name}{end}" for end in ("", ".tmp", ".old"))
-        with _writable(self.folder):
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir()
-            try:
-                yield partial
-            except BaseException:
-                shutil.rmtree(partial, ignore_errors=True)
-                raise
-            if final.exists():
-                final.rename(old)
-            partial.rename(final)
-            shutil.rmtree(old, ignore_errors=True)
-
-    def _clean_up(self) -> None:
-        """Put back what a kill between two renames left, and drop half-written folders."""
-        for old in self.folder.glob("*.old"):
-            final = old.with_suffix("")
-            if final.exists():
-                shutil.rmtree(old, ignore_errors=True)
-            else:
-                old.rename(final)
-        for partial in self.folder.glob("*.tmp"):
-            shutil.rmtree(partial, ignore_errors=True)
-
     def _write_manifest(self) -> None:
         """`manifest.json`: the finished stages in order, for people and for the report."""
         stages = {}
         for folder in sorted(path for path in self.folder.iterdir() if (path / "stage.json").is_file()):
             record = json.loads((folder / "stage.json").read_text())
             stages[record["stage"] + ":" + folder.name] = {"folder": folder.name, **record}
-        with _writable(self.folder):
+        with writable(self.folder, option=OPTION):
             _write_json(self.folder / "manifest.json", {"version": __version__, "run": self.folder.name, "stages": stages})
-
-
-@contextmanager
-def _writable(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _UNWRITABLE:
-            raise RunFolderUnusable(folder, error.strerror or str(error)) from error
-        raise
 
 
 def _inherit_licences(made: Made, inputs: tuple[Any, ...]) -> Made:
@@ -209,8 +183,18 @@ def _folder_hash(folder: Path) -> str:
     return digest.hexdigest()
 
 
+def _forget_peak_rss() -> None:
+    """Have Linux count the process's peak memory anew."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
 def _peak_rss_mb() -> float:
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+    try:
+        line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+        return round(int(line.split()[1]) / 1024, 1)
+    except (OSError, StopIteration):
+        return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
 
 
 def last_run(runs: Path) -> Path:
@@ -226,5 +210,5 @@ def last_run(runs: Path) -> Path:
 
 
 def remember_run(runs: Path, name: str) -> None:
-    with _writable(runs):
+    with writable(runs, option=OPTION):
         write_whole(runs / "last", name)

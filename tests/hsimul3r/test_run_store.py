@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hsimul3r.artifacts import ObjectViews, Provenance
-from hsimul3r.errors import DamagedArtifact, NoRun, RunFolderBusy, RunFolderUnusable
+from hsimul3r.errors import DamagedArtifact, FolderBusy, FolderUnusable, NoRun
 from hsimul3r.run_store import RunStore, last_run, remember_run
 
 
@@ -105,7 +105,7 @@ def test_loading_a_stage_that_was_never_made_says_what_to_run(tmp_path):
 
 
 def test_two_processes_cannot_share_a_run(tmp_path):
-    with RunStore(tmp_path / "run"), pytest.raises(RunFolderBusy), RunStore(tmp_path / "run"):
+    with RunStore(tmp_path / "run"), pytest.raises(FolderBusy), RunStore(tmp_path / "run"):
         pass
 
 
@@ -134,7 +134,7 @@ def test_a_kill_between_the_two_renames_loses_nothing(tmp_path, scene):
 
 
 def test_a_run_folder_that_cannot_be_made_is_one_clear_error(scene):
-    with pytest.raises(RunFolderUnusable, match="--runs"):
+    with pytest.raises(FolderUnusable, match="--runs"):
         run_both(Path("/sys/hsimul3r"), scene)
 
 
@@ -157,7 +157,7 @@ def test_a_full_disk_is_one_clear_error_and_keeps_what_was_good(small_disk, scen
     run_both(small_disk / "run", scene)
     with RunStore(small_disk / "run") as store:
         a = store.stage("00_first", ObjectViews, first, scene, cfg=Config())
-        with pytest.raises(RunFolderUnusable, match="No space left"):
+        with pytest.raises(FolderUnusable, match="No space left"):
             store.stage("10_second", ObjectViews, big, a, cfg=Config())
     assert run_both(small_disk / "run", scene).provenance.adapter == "second of first 0"
     assert calls == ["first", "second"]
@@ -166,7 +166,7 @@ def test_a_full_disk_is_one_clear_error_and_keeps_what_was_good(small_disk, scen
 def test_a_disk_that_became_read_only_is_one_clear_error(small_disk, scene):
     run_both(small_disk / "run", scene)
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    with pytest.raises(RunFolderUnusable):
+    with pytest.raises(FolderUnusable):
         run_both(small_disk / "run", scene)
 
 
