@@ -4,7 +4,6 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -12,16 +11,13 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from hsimul3r.artifacts import Rollout, SimScene, StabilityVerdict
+from hsimul3r.film import Film
 from hsimul3r.geometry.cameras import transform_points
 from hsimul3r.geometry.overlay import Color, Picture, draw_text
 from hsimul3r.progress import Progress
 from hsimul3r.run_record import CONTROLLERS
 from hsimul3r.surfaces import body_vertices
 from sim_envs.studio import FIELD_OF_VIEW_DEG, Canvas, View
-
-if TYPE_CHECKING:
-    from av.container import OutputContainer
-    from av.video.stream import VideoStream
 
 GOOD: Color = (24, 140, 82)
 BAD: Color = (196, 48, 48)
@@ -78,7 +74,11 @@ def render_simulation(
     panels = [_panel(rollout, judged.get(rollout.controller), width, cfg) for rollout in rollouts]
     schedule = _schedule(max((len(r.qpos) - 1) / r.fps for r in rollouts), cfg)
     view = _framing(sim_scene, rollouts, width / height, cfg)
-    with Canvas.of_scene(sim_scene, width=width, height=height) as canvas, Film(path, width * len(rollouts), cfg) as film:
+    size = width * len(rollouts), cfg.size_px[1]
+    with (
+        Canvas.of_scene(sim_scene, width=width, height=height) as canvas,
+        Film(path, size, fps=cfg.fps, crf=cfg.crf) as film,
+    ):
         shown: tuple[float, Picture] | None = None
         for share, seconds in progress.track(schedule, "filming the simulation"):
             if shown is None or shown[0] != seconds:
@@ -191,29 +191,3 @@ def _extent(scene: SimScene, rollouts: Sequence[Rollout], reach_m: float = 1.6) 
 
 def _spread(count: int) -> Int[ndarray, "frames"]:
     return np.unique(np.linspace(0, count - 1, 8).astype(int))
-
-
-class Film:
-    """An H.264 file that takes RGB pictures; use as a context manager."""
-
-    def __init__(self, path: Path, width: int, cfg: RenderConfig):
-        import av
-
-        self._container: OutputContainer = av.open(str(path), "w", format="mp4", options={"movflags": "faststart"})
-        stream = self._container.add_stream("libx264", rate=cfg.fps, options={"crf": str(cfg.crf), "preset": "veryfast"})
-        self._stream: VideoStream = stream
-        stream.width, stream.height, stream.pix_fmt = width // 2 * 2, cfg.size_px[1] // 2 * 2, "yuv420p"
-
-    def __enter__(self) -> "Film":
-        return self
-
-    def add(self, picture: Picture) -> None:
-        import av
-
-        even = np.ascontiguousarray(picture[: self._stream.height, : self._stream.width])
-        self._container.mux(self._stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._container.mux(self._stream.encode())
-        self._container.close()
