@@ -61,7 +61,7 @@ def load_config(path: Path | None) -> PipelineConfig:
         entries = yaml.safe_load(path.read_text()) or {}
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadConfig(path, f"cannot be read ({error})") from error
-    return _override(PipelineConfig(), entries, path, "")
+    return override(PipelineConfig(), entries, path)
 
 
 def save_config(config: PipelineConfig, path: Path) -> None:
@@ -69,7 +69,8 @@ def save_config(config: PipelineConfig, path: Path) -> None:
     write_whole(path, yaml.safe_dump(_plain(dataclasses.asdict(config)), sort_keys=False))
 
 
-def _override(default: Config, entries: Any, path: Path, where: str) -> Config:
+def override(default: Config, entries: Any, path: Path, where: str = "") -> Config:
+    """A dataclass with the named entries changed, nested ones as mappings; `path` is the file to name in a `BadConfig`."""
     if not isinstance(entries, dict):
         raise BadConfig(path, f"'{where or 'the file'}' must hold named entries, not {entries!r}")
     known = {f.name: getattr(default, f.name) for f in dataclasses.fields(default)}  # pyright: ignore[reportArgumentType]
@@ -83,7 +84,7 @@ def _override(default: Config, entries: Any, path: Path, where: str) -> Config:
 
 def _value(default: Any, value: Any, path: Path, where: str) -> Any:
     if dataclasses.is_dataclass(default):
-        return _override(default, value, path, f"{where}.")
+        return override(default, value, path, f"{where}.")
     if isinstance(default, tuple) and isinstance(value, list):
         return _tuples(value)
     if isinstance(default, float) and isinstance(value, int | float) and not isinstance(value, bool):

@@ -54,6 +54,12 @@ class Simulation:
 
 def reconstruct(photos: Path, store: RunStore, cfg: PipelineConfig) -> AlignedScene:
     """Human-scene reconstruction and alignment (Sec. 3.2)."""
+    motion, views = observe(photos, store, cfg)
+    return place_objects(motion, views, store, cfg)
+
+
+def observe(photos: Path, store: RunStore, cfg: PipelineConfig) -> tuple[HumanMotion, ObjectViews]:
+    """What the photos show of cameras, scene and people, and where objects are in them."""
     capture = store.stage("00_capture", Capture, ingest_capture.run, photos, cfg=cfg.capture)
     images = load_images(store.folder / "00_capture", capture)
     people = store.stage("10_people", People, perceive_people.run, capture, images, cfg=cfg.people)
@@ -63,6 +69,11 @@ def reconstruct(photos: Path, store: RunStore, cfg: PipelineConfig) -> AlignedSc
     views = store.stage(
         "45_object_views", ObjectViews, perceive_objects.run, capture, images, people, motion, cfg=cfg.object_views
     )
+    return motion, views
+
+
+def place_objects(motion: HumanMotion, views: ObjectViews, store: RunStore, cfg: PipelineConfig) -> AlignedScene:
+    """Objects as solids (Eq. 2), in contact with the people (Eq. 3, Eq. 4)."""
     objects = store.stage("50_objects", ObjectSet, generate_objects.run, views, motion, cfg=cfg.objects)
     return store.stage("60_aligned", AlignedScene, align_interaction.run, motion, views, objects, cfg=cfg.alignment)
 
@@ -73,15 +84,19 @@ def simulate(store: RunStore, cfg: PipelineConfig) -> Simulation:
     scene = store.stage("70_sim", SimScene, build_sim_scene.run, aligned, cfg=cfg.sim_scene)
     rollouts, verdicts = {}, {}
     for controller in CONTROLLERS:
-        tracking = replace(cfg.tracking, controller=controller)
-        rollout = store.stage(f"80_rollout_{controller}", Rollout, track_motion.run, scene, cfg=tracking)
-        verdict = store.stage(
-            f"85_verdict_{controller}", StabilityVerdict, judge_stability.run, scene, rollout, cfg=cfg.verdict
-        )
-        rollouts[controller], verdicts[controller] = rollout, verdict
+        tracking = replace(cfg, tracking=replace(cfg.tracking, controller=controller))
+        rollouts[controller], verdicts[controller] = hold(scene, store, tracking)
     simulation = Simulation(scene=scene, rollouts=rollouts, verdicts=verdicts)
     _show(store, simulation)
     return simulation
+
+
+def hold(scene: SimScene, store: RunStore, cfg: PipelineConfig) -> tuple[Rollout, StabilityVerdict]:
+    """What `cfg.tracking.controller` makes of a scene (Sec. 3.3, Eq. 5), and the verdict on it (Sec. 3.4)."""
+    controller = cfg.tracking.controller
+    rollout = store.stage(f"80_rollout_{controller}", Rollout, track_motion.run, scene, cfg=cfg.tracking)
+    verdict = store.stage(f"85_verdict_{controller}", StabilityVerdict, judge_stability.run, scene, rollout, cfg=cfg.verdict)
+    return rollout, verdict
 
 
 def export(store: RunStore, cfg: PipelineConfig) -> Path:

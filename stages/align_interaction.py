@@ -18,7 +18,7 @@ from hsimul3r.geometry.sdf import ConvexUnion, Moved
 from hsimul3r.interaction.detect import FEWEST_OVER, FLOOR, ContactPair, decide_contacts, is_carried, lowest, part_gap
 from hsimul3r.interaction.kinematics import BodyChain, BodyState
 from hsimul3r.interaction.plan import plan_sheet
-from hsimul3r.interaction.solver import AlignmentWeights, Placement, SolidObject, align, placed
+from hsimul3r.interaction.solver import AlignmentWeights, Placement, SolidObject, Solution, align, placed
 from hsimul3r.losses.contact import contact_loss, non_contact_loss
 from hsimul3r.metrics.penetration import scene_penetration
 from hsimul3r.progress import Progress
@@ -30,6 +30,8 @@ class AlignInteractionConfig:
     """Settings of `run`."""
 
     seed: int = 0
+    contact_terms: bool = True
+    """False leaves people and objects where they were reconstructed; what touches what is decided all the same."""
     weights: AlignmentWeights = field(default_factory=AlignmentWeights)
     closed_m: float = 0.01
     """A contact counts as closed where its gap is below this; a thigh or back that stays farther does not touch after all."""
@@ -49,13 +51,17 @@ def run(
     items = [_solid_object(asset, views, motion.cameras) for asset in objects.assets]
     pairs = decide_contacts(chains, fitted, objects.assets, seed=cfg.seed)
     start = Placement(bodies=tuple(fitted), offsets=np.zeros((len(items), 3)))
-    with progress.bar("people and objects", 1) as advance:
-        solution = align(chains, fitted, items, pairs, cameras=motion.cameras, weights=cfg.weights)
-        advance(1)
-    end = solution.placement
-    pairs = [pair for pair in pairs if not is_carried(pair.part) or _gap(items, pair, end) < cfg.closed_m]
+    solved: dict[str, float] = {}
+    end = start
+    if cfg.contact_terms:
+        with progress.bar("people and objects", 1) as advance:
+            solution = align(chains, fitted, items, pairs, cameras=motion.cameras, weights=cfg.weights)
+            advance(1)
+        end, solved = solution.placement, _solved(solution)
+        pairs = [pair for pair in pairs if not is_carried(pair.part) or _gap(items, pair, end) < cfg.closed_m]
+    adapter = "gated Eq. 3 / Eq. 4" if cfg.contact_terms else "as reconstructed"
     scene = AlignedScene(
-        provenance=replace(objects.provenance, adapter="gated Eq. 3 / Eq. 4", seed=cfg.seed, frame="world",
+        provenance=replace(objects.provenance, adapter=adapter, seed=cfg.seed, frame="world",
                            scale_source=motion.provenance.scale_source, licences=_licences(motion, objects)),
         body_model=motion.body_model,
         bodies=tuple(_moved_body(body, state, before) for body, state, before in zip(motion.bodies, end.bodies, fitted)),
@@ -63,12 +69,18 @@ def run(
         contacts=tuple(_contact(motion, objects, items, pair, end) for pair in pairs),
         cameras=motion.cameras,
         tracks=motion.tracks,
-        report=_report(items, pairs, start, end, cfg)
-        | {"energy_before": solution.energy_before, "energy_after": solution.energy_after,
-           "iterations": float(solution.iterations)},
+        report=_report(items, pairs, start, end, cfg) | solved,
     )  # fmt: skip
     _draw(motion, objects, scene, out / "alignment.png")
     return scene
+
+
+def _solved(solution: Solution) -> dict[str, float]:
+    return {
+        "energy_before": solution.energy_before,
+        "energy_after": solution.energy_after,
+        "iterations": float(solution.iterations),
+    }
 
 
 def _chains(motion: HumanMotion, movable: tuple[str, ...]) -> tuple[list[BodyChain], list[BodyState]]:

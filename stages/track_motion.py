@@ -7,9 +7,9 @@ from typing import Literal
 
 from hsimul3r.artifacts import Rollout, SimScene
 from hsimul3r.progress import Progress
-from hsimul3r.tracking.criteria import UNLABELLED, InteractionThresholds, interaction_criteria
+from hsimul3r.tracking.criteria import DEVIATION, UNLABELLED, InteractionThresholds, interaction_criteria
 from hsimul3r.tracking.pd import hold_reconstruction
-from hsimul3r.tracking.problem import TrackingProblem, tracking_problem
+from hsimul3r.tracking.problem import SceneTerm, TrackingProblem, searched, tracking_problem
 from hsimul3r.tracking.recording import Plan, RecordConfig, SoftStart, record, rollout_of
 from hsimul3r.tracking.simulation import Simulation
 from hsimul3r.tracking.static_cem import Certificate, StaticCemConfig, optimise
@@ -20,6 +20,9 @@ class TrackMotionConfig:
     """Which controller, for how long, on which engine."""
 
     controller: Literal["pd", "static"] = "static"
+    scene_term: SceneTerm = "surface"
+    """What the search knows of contacts: Eq. 5 ("surface"), the object's centre in its place, or nothing. Without it neither
+    the force at a contact nor the certificate counts contacts."""
     hold_s: float = 3.0
     fps: float = 60.0
     backend: str = "mujoco_cpu"
@@ -47,13 +50,14 @@ def run(sim_scene: SimScene, *, cfg: TrackMotionConfig, out: Path, progress: Pro
         plan = hold_reconstruction(problem, judge.qpos_names, judge.ctrl_names)
     else:
         coarse = engine.load(sim_scene, count=cfg.search.samples, timing=PLAN, threads=cfg.threads)
+        known = searched(problem, cfg.scene_term)
 
         def certify(plans: Sequence[Plan]) -> list[Certificate]:
-            return [_certificate(_judged(plan, judge, sim_scene, problem, recording), problem, cfg) for plan in plans]
+            return [_certificate(_judged(plan, judge, sim_scene, problem, recording), known, cfg) for plan in plans]
 
         with progress.bar("searching a stable pose", cfg.search.max_iterations) as advance:
             solution = optimise(
-                problem, coarse, certify, cfg.search, soft_start=cfg.soft_start, seed=cfg.seed, on_iteration=advance
+                known, coarse, certify, cfg.search, soft_start=cfg.soft_start, seed=cfg.seed, on_iteration=advance
             )
         plan = solution.plan
         report = {
@@ -74,8 +78,11 @@ def _judged(plan: Plan, judge: Simulation, scene: SimScene, problem: TrackingPro
     return rollout_of(record(judge, problem, [plan], cfg), 0, scene, problem, judge, cfg)
 
 
-def _certificate(rollout: Rollout, problem: TrackingProblem, cfg: TrackMotionConfig) -> Certificate:
-    criteria = interaction_criteria(rollout, problem, cfg.certificate)
+def _certificate(rollout: Rollout, known: TrackingProblem, cfg: TrackMotionConfig) -> Certificate:
+    """Of a search that knows of contacts, all of Sec. 3.4; of any other, that the scene settles where it was reconstructed."""
+    criteria = interaction_criteria(rollout, known, cfg.certificate)
+    if cfg.scene_term == "none":
+        criteria = tuple(criterion for criterion in criteria if criterion.test == "settled" or criterion.name == DEVIATION)
     reachable = [criterion for criterion in criteria if criterion.name != UNLABELLED]
     score = sum(max(min(criterion.margin, 0.0), -3.0) for criterion in reachable)
     return Certificate(is_valid=all(criterion.holds for criterion in reachable), score=score)

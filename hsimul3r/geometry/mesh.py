@@ -12,6 +12,9 @@ from scipy.spatial import ConvexHull, QhullError
 from hsimul3r.artifacts import ConvexPart
 from hsimul3r.errors import BadMesh
 
+Surface = tuple[Float[ndarray, "vertices 3"], Int[ndarray, "faces 3"]]
+"""Vertices and faces of a mesh."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Solid:
@@ -40,16 +43,20 @@ def convex_part(points: Float[ndarray, "points 3"], name: str = "part") -> Conve
     return ConvexPart(vertices=vertices, faces=faces.astype(np.int32))
 
 
-def union(parts: Sequence[ConvexPart], name: str = "object") -> tuple[Float[ndarray, "vertices 3"], Int[ndarray, "faces 3"]]:
+def union(parts: Sequence[ConvexPart], name: str = "object") -> Surface:
     """Watertight surface of the union of convex parts.
 
     Raises `BadMesh` where nothing is left or the result is not closed.
     """
-    solids = [_manifold(part.vertices, part.faces, f"{name} part {i}") for i, part in enumerate(parts)]
+    solids = [manifold_of(part.vertices, part.faces, f"{name} part {i}") for i, part in enumerate(parts)]
     if not solids:
         raise BadMesh(name, "has no parts")
-    merged = manifold3d.Manifold.batch_boolean(solids, manifold3d.OpType.Add)
-    mesh = merged.to_mesh64()
+    return surface_of(manifold3d.Manifold.batch_boolean(solids, manifold3d.OpType.Add), name)
+
+
+def surface_of(made: manifold3d.Manifold, name: str) -> Surface:
+    """Watertight surface of a solid; vertices that no face uses are left out. Raises `BadMesh`."""
+    mesh = made.to_mesh64()
     used, inverse = np.unique(np.asarray(mesh.tri_verts, np.int64), return_inverse=True)
     vertices = np.asarray(mesh.vert_properties, float)[used, :3]
     faces = inverse.reshape(-1, 3).astype(np.int32)
@@ -109,7 +116,8 @@ def sample_surface(
     return np.einsum("nc,nck->nk", weight, corner[face])
 
 
-def _manifold(vertices: ndarray, faces: ndarray, name: str) -> manifold3d.Manifold:
+def manifold_of(vertices: ndarray, faces: ndarray, name: str) -> manifold3d.Manifold:
+    """A closed mesh as a solid for boolean operations. Raises `BadMesh`."""
     mesh = manifold3d.Mesh64(np.ascontiguousarray(vertices, np.float64), np.ascontiguousarray(faces, np.uint64))
     made = manifold3d.Manifold(mesh)
     if made.status() != manifold3d.Error.NoError or made.volume() <= 0.0:

@@ -49,6 +49,7 @@ class InteractionThresholds:
     """Mean distance of a person's joints from the reconstruction."""
 
 
+DEVIATION = "deviation from the reconstruction [m]"
 UNLABELLED = "labelled contacts with objects"
 """Name of the criterion that fails where no body part was found to touch an object."""
 
@@ -95,7 +96,7 @@ def interaction_criteria(rollout: Rollout, problem: TrackingProblem, limits: Int
         at_most("contact", "penetration [m]", float(rollout.penetration_m[window].max()), limits.penetration_m),
         at_most(
             "contact",
-            "deviation from the reconstruction [m]",
+            DEVIATION,
             float(rollout.body_deviation_m[window].max()),
             limits.deviation_m,
         ),

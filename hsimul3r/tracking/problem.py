@@ -1,6 +1,7 @@
 """What a controller has to hold: the reconstructed state of people and objects, and the contacts between them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal, assert_never
 
 import numpy as np
 from jaxtyping import Float
@@ -22,6 +23,10 @@ KEYPOINT_VERTICES = 8
 """The skin around a contact keypoint."""
 
 
+SceneTerm = Literal["none", "center", "surface"]
+"""What a search knows of contacts: nothing, the object that a keypoint belongs to (after CLoSD), or where on it (Eq. 5)."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PersonReference:
     """A person as reconstructed, in the order of BODY_JOINTS."""
@@ -41,6 +46,8 @@ class ObjectReference:
     name: str
     position: Float[ndarray, "3"]
     quat: Float[ndarray, "4"]
+    centre: Float[ndarray, "3"]
+    """Middle of its box, in its own frame."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +94,24 @@ def tracking_problem(scene: SimScene) -> TrackingProblem:
     )
 
 
+def searched(problem: TrackingProblem, term: SceneTerm) -> TrackingProblem:
+    """The problem as a controller may see it under a scene term; verdicts always see `problem` itself.
+
+    "surface" is Eq. 5. "center" has the object's centre in place of the surface patch. "none" has no contacts: neither a
+    distance, nor a force that is missed, nor a certificate can then depend on them.
+    """
+    match term:
+        case "surface":
+            return problem
+        case "center":
+            centres = {reference.name: reference.centre for reference in problem.objects}
+            at_centre = (replace(t, patch_centre=centres[t.object], patch_spread=0.0) for t in problem.targets)
+            return replace(problem, targets=tuple(at_centre))
+        case "none":
+            return replace(problem, targets=())
+    assert_never(term)
+
+
 def _person(model: BodyModel, human: str, body: BodySequence, mass_kg: float) -> PersonReference:
     frames = model.fk(body.betas, body.pose[0], body.transl[0])[: len(BODY_JOINTS)]
     return PersonReference(
@@ -101,7 +126,8 @@ def _person(model: BodyModel, human: str, body: BodySequence, mass_kg: float) ->
 
 def _object(asset: ObjectAsset) -> ObjectReference:
     T = asset.T_world_object
-    return ObjectReference(name=asset.name, position=T[:3, 3], quat=quaternion_from_matrix(T[:3, :3]))
+    centre = (asset.vertices.min(axis=0) + asset.vertices.max(axis=0)) / 2
+    return ObjectReference(name=asset.name, position=T[:3, 3], quat=quaternion_from_matrix(T[:3, :3]), centre=centre)
 
 
 def _target(model: BodyModel, human: str, body: BodySequence, asset: ObjectAsset, contact: Contact) -> ContactTarget:
