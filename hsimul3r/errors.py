@@ -66,6 +66,14 @@ class BadMesh(Hsimul3rError):
         super().__init__(f"Mesh '{name}' {what}. Repair it (watertight, outward normals, metres) or regenerate the object.")
 
 
+class GateRefused(Hsimul3rError):
+    """A foreign mesh that cannot become furniture of the benchmark."""
+
+    def __init__(self, name: str, reason: str):
+        super().__init__(f"Mesh '{name}' {reason}. Leave it out, or repair it and check its unit and its up axis.")
+        self.reason = reason
+
+
 class NotFinite(Hsimul3rError):
     def __init__(self, what: str, fix: str = "Check the inputs of this stage."):
         super().__init__(f"{what} holds NaN or infinite values. {fix}")

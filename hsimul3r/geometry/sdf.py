@@ -177,7 +177,7 @@ def _split(
 
 
 @njit(cache=True)
-def _closest_on_triangle(d1, d2, ab2, abac, ac2):  # noqa: ANN001, ANN202
+def closest_on_triangle(d1, d2, ab2, abac, ac2):  # noqa: ANN001, ANN202
     """Coordinates (v, w) of the closest point a + v ab + w ac, from ab.ap, ac.ap, ab.ab, ab.ac and ac.ac, by the region of the
     triangle's plane that p projects to (Ericson, Real-Time Collision Detection, 5.1.5)."""
     if d1 <= 0 and d2 <= 0:
@@ -240,7 +240,7 @@ def _closest_points(points, triangles, edges, products, spans, children, low, hi
                 a, ab, ac = triangles[f, 0], edges[f, 0], edges[f, 1]
                 x, y, z = p[0] - a[0], p[1] - a[1], p[2] - a[2]
                 d1, d2 = _dot(ab[0], ab[1], ab[2], x, y, z), _dot(ac[0], ac[1], ac[2], x, y, z)
-                v, w = _closest_on_triangle(d1, d2, products[f, 0], products[f, 1], products[f, 2])
+                v, w = closest_on_triangle(d1, d2, products[f, 0], products[f, 1], products[f, 2])
                 x, y, z = x - v * ab[0] - w * ac[0], y - v * ab[1] - w * ac[1], z - v * ab[2] - w * ac[2]
                 if x * x + y * y + z * z < best:
                     best, face[i] = x * x + y * y + z * z, f
