@@ -16,6 +16,15 @@ MAKERS: Final[Mapping[str, Callable[[], Furniture]]] = {
     maker.__name__: maker
     for maker in (
         chairs.dining_chair,
+        chairs.windsor_chair,
+        chairs.ladder_back_chair,
+        chairs.bentwood_chair,
+        chairs.folding_chair,
+        chairs.parsons_chair,
+        chairs.cantilever_chair,
+        chairs.shell_chair,
+        chairs.swivel_chair,
+        chairs.plywood_chair,
         seats.two_seat_sofa,
         tables.dining_table,
         others.step_stool,

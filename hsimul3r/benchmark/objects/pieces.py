@@ -5,8 +5,9 @@ watertight mesh. Object frame of conventions.py: +Z up, origin on the floor unde
 of the box, the sitter looks along -Y.
 """
 
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy import ndarray
 from scipy.spatial.transform import Rotation
 
 from hsimul3r.artifacts import ConvexPart
-from hsimul3r.geometry.mesh import convex_part
+from hsimul3r.geometry.mesh import convex_part, solid, union
 
 Points = Float[ndarray, "points 3"]
 Place = Sequence[float] | Float[ndarray, "3"]
@@ -87,14 +88,14 @@ def rounded_box(size: Sequence[float], bevel: float, *, segments: int = 3) -> Po
     return np.concatenate([sign * (half + bevel * octant) for sign in signs])
 
 
-def cushion(size: Sequence[float], bevel: float, *, crown: float) -> Points:
-    """A `rounded_box` whose top and bottom bulge by `crown` metres in the middle."""
+def cushion(size: Sequence[float], bevel: float, *, crown: float, segments: int = 4, grid: int = 9) -> Points:
+    """A `rounded_box` whose top and bottom bulge by `crown` metres in the middle, over `grid` x `grid` points."""
     width, depth, height = size
-    grid = np.linspace(-1.0, 1.0, 9)
-    x, y = (a.ravel() for a in np.meshgrid(grid, grid))
+    line = np.linspace(-1.0, 1.0, grid)
+    x, y = (a.ravel() for a in np.meshgrid(line, line))
     bulge = crown * (1 - x**2) * (1 - y**2)
     dome = np.column_stack([x * (width / 2 - bevel), y * (depth / 2 - bevel), height / 2 + bulge])
-    return np.concatenate([rounded_box(size, bevel, segments=4), dome, dome * (1, 1, -1)])
+    return np.concatenate([rounded_box(size, bevel, segments=segments), dome, dome * (1, 1, -1)])
 
 
 def tapered_bar(start: Place, end: Place, start_size: Sequence[float], end_size: Sequence[float], *, sides: int = 4) -> Points:
@@ -132,10 +133,49 @@ def curved_rail(
 
 
 def block(
-    name: str, material: str, size: Sequence[float], *, at: Sequence[float], bevel: float = 0.003, tilt_deg: float = 0.0
+    name: str,
+    material: str,
+    size: Sequence[float],
+    *,
+    at: Sequence[float],
+    bevel: float = 0.003,
+    tilt_deg: float = 0.0,
+    yaw_deg: float = 0.0,
+    segments: int = 3,
 ) -> Piece:
-    """A `rounded_box` of full `size` around `at`, turned about X by `tilt_deg` (negative leans it backwards)."""
-    return hull_piece(name, material, moved(rounded_box(size, bevel), at=at, tilt_deg=tilt_deg))
+    """A `rounded_box` of full `size` around `at`, turned about X by `tilt_deg` (negative leans it backwards), then about Z."""
+    return hull_piece(
+        name, material, moved(rounded_box(size, bevel, segments=segments), at=at, tilt_deg=tilt_deg, yaw_deg=yaw_deg)
+    )
+
+
+def board(
+    name: str,
+    material: str,
+    size: Sequence[float],
+    *,
+    at: Sequence[float],
+    bevel: float = 0.004,
+    tilt_deg: float = 0.0,
+    yaw_deg: float = 0.0,
+) -> Piece:
+    """A `block` with chamfered edges."""
+    return block(name, material, size, at=at, bevel=bevel, tilt_deg=tilt_deg, yaw_deg=yaw_deg, segments=1)
+
+
+def pillow(
+    name: str,
+    material: str,
+    size: Sequence[float],
+    *,
+    at: Sequence[float],
+    bevel: float = 0.04,
+    crown: float = 0.012,
+    tilt_deg: float = 0.0,
+) -> Piece:
+    """A cushion around `at` that lies on its large sides; tilt it by -90 degrees or so to stand it up."""
+    points = cushion(size, bevel, crown=crown, segments=3, grid=5)
+    return hull_piece(name, material, moved(points, at=at, tilt_deg=tilt_deg))
 
 
 def wooden_bar(name: str, start: Place, end: Place, sizes: tuple[Sequence[float], Sequence[float]]) -> Piece:
@@ -154,10 +194,164 @@ def round_bar(start: Place, end: Place, radius: float, *, end_radius: float | No
     return np.concatenate([ends[0] + radius * ring, ends[1] + (radius if end_radius is None else end_radius) * ring])
 
 
+def level_ring(centre: Place, size: Sequence[float] | Float[ndarray, "2"], sides: int) -> Points:
+    """Points on a horizontal ellipse of full `size`."""
+    angles = 2 * np.pi * (np.arange(sides) + 0.5) / sides
+    flat = np.column_stack([np.cos(angles) * size[0] / 2, np.sin(angles) * size[1] / 2, np.zeros(sides)])
+    return np.asarray(centre, float) + flat
+
+
+def disc(
+    name: str,
+    material: str,
+    size: Sequence[float],
+    *,
+    top: Sequence[float],
+    thickness: float,
+    bevel: float = 0.006,
+    sides: int = 28,
+) -> Piece:
+    """A level elliptic plate of full `size` under the point `top`, its edges chamfered."""
+    steps = ((0.0, bevel), (bevel, 0.0), (thickness - bevel, 0.0), (thickness, bevel))
+    centre, full = np.asarray(top, float), np.asarray(size, float)
+    rings = [level_ring(centre - (0, 0, depth), full - 2 * inset, sides) for depth, inset in steps]
+    return hull_piece(name, material, np.concatenate(rings))
+
+
+def loft(name: str, material: str, sections: Sequence[Points]) -> list[Piece]:
+    """A convex piece between each two neighbouring sections; each reaches a millimetre back into the one before."""
+    pieces, back = [], np.zeros(3)
+    for i, (low, high) in enumerate(itertools.pairwise(sections)):
+        pieces.append(hull_piece(f"{name}_{i}", material, np.concatenate([low - back, high])))
+        axis = high.mean(0) - low.mean(0)
+        back = 0.001 * axis / np.linalg.norm(axis)
+    return pieces
+
+
+def turned(
+    name: str, material: str, start: Place, end: Place, profile: Sequence[tuple[float, float]], *, sides: int = 10
+) -> list[Piece]:
+    """A turned leg or column between two points: `profile` lists (place in [0, 1], radius); sections are level."""
+    low, high = np.asarray(start, float), np.asarray(end, float)
+    rings = [level_ring(low + place * (high - low), (2 * radius, 2 * radius), sides) for place, radius in profile]
+    return loft(name, material, rings)
+
+
+def arc(centre: Place, u: Place, v: Place, start_deg: float, end_deg: float, count: int) -> Points:
+    """`count` points centre + cos(angle) u + sin(angle) v."""
+    angles = np.radians(np.linspace(start_deg, end_deg, count))[:, None]
+    return np.asarray(centre, float) + np.cos(angles) * np.asarray(u, float) + np.sin(angles) * np.asarray(v, float)
+
+
+def tube(name: str, material: str, path: Sequence[Place] | Points, radius: float, *, sides: int = 8) -> list[Piece]:
+    """A bent tube along a path of points, its joints mitred."""
+    points = np.asarray(path, float)
+    tangents = _tangents(points)
+    side = np.cross(tangents[0], (0.0, 0.0, 1.0) if abs(tangents[0, 2]) < 0.99 else (0.0, 1.0, 0.0))
+    angles = 2 * np.pi * np.arange(sides)[:, None] / sides
+    sections = []
+    for point, tangent in zip(points, tangents):
+        side = side - (side @ tangent) * tangent
+        side /= np.linalg.norm(side)
+        sections.append(point + radius * (np.cos(angles) * side + np.sin(angles) * np.cross(tangent, side)))
+    return loft(name, material, sections)
+
+
+def ribbon(
+    name: str,
+    material: str,
+    path: Sequence[Place] | Points,
+    *,
+    across: Sequence[Place] | Place | Points,
+    thickness: float | Sequence[float] | Float[ndarray, "points"],
+    bevel: float = 0.0,
+) -> list[Piece]:
+    """A bent board along a path; `across` is its full width as a vector, at each point or one for all, `bevel` its chamfer."""
+    points = np.asarray(path, float)
+    wide = np.broadcast_to(np.asarray(across, float), points.shape)
+    normals = np.cross(_tangents(points), wide)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    thick = np.broadcast_to(np.asarray(thickness, float), len(points))
+    inset = 1 - 2 * bevel / np.linalg.norm(wide, axis=1)
+    corners = ((1, -1), (1, 1), (-1, 1), (-1, -1))
+    sections = []
+    for i, point in enumerate(points):
+        full, short, half = wide[i] / 2, wide[i] / 2 * inset[i], normals[i] * thick[i] / 2
+        outer = [point + a * full + b * half * (1 - 2 * bevel / thick[i]) for a, b in corners]
+        sections.append(np.array([*outer, *(point + a * short + b * half for a, b in corners if bevel > 0)]))
+    return loft(name, material, sections)
+
+
+def shell(name: str, material: str, grid: Float[ndarray, "rows columns 3"], thickness: float) -> list[Piece]:
+    """A bent plate below or behind a grid of points: a convex piece for each cell, grown by 1% so that neighbours overlap."""
+    along, across = np.gradient(grid, axis=0), np.gradient(grid, axis=1)
+    normals = np.cross(along, across)
+    normals /= np.linalg.norm(normals, axis=2, keepdims=True)
+    layers = np.stack([grid, grid + thickness * normals])
+    pieces = []
+    for i in range(grid.shape[0] - 1):
+        for j in range(grid.shape[1] - 1):
+            corners = layers[:, i : i + 2, j : j + 2].reshape(-1, 3)
+            grown = corners.mean(0) + 1.01 * (corners - corners.mean(0))
+            pieces.append(hull_piece(f"{name}_{i}_{j}", material, grown))
+    return pieces
+
+
+def slice_x(outline_yz: Sequence[tuple[float, float]], x: float, thickness: float) -> Points:
+    """A convex outline (y, z) as an upright plate around `x`."""
+    return np.array([(x + side * thickness / 2, y, z) for side in (-1, 1) for y, z in outline_yz])
+
+
+def both_sides(pieces: Sequence[Piece]) -> list[Piece]:
+    """Pieces of the right side (+X) and their mirror images, named after their sides."""
+    right = [replace(piece, name=f"{piece.name}_right") for piece in pieces]
+    left = [
+        Piece(
+            name=f"{piece.name}_left",
+            material=piece.material,
+            shape=ConvexPart(vertices=piece.shape.vertices * (-1, 1, 1), faces=piece.shape.faces[:, ::-1].copy()),
+        )
+        for piece in pieces
+    ]
+    return right + left
+
+
+def _tangents(points: Points) -> Points:
+    """Unit directions along a path; at a joint the middle of its two neighbours."""
+    steps = np.diff(points, axis=0)
+    steps /= np.linalg.norm(steps, axis=1, keepdims=True)
+    joints = steps[:-1] + steps[1:]
+    tangents = np.concatenate([steps[:1], joints, steps[-1:]])
+    return tangents / np.linalg.norm(tangents, axis=1, keepdims=True)
+
+
 def surface(name: str, kind: SurfaceKind, *, at: Sequence[float], size: tuple[float, float], pitch_deg: float = 0.0) -> Surface:
     """A surface across +X: level at pitch 0, at 90 upright and facing -Y; a back that leans by 10 degrees has pitch 80."""
     pitch = np.radians(pitch_deg)
     normal = np.array([0.0, -np.sin(pitch), np.cos(pitch)])
     return Surface(
         name=name, kind=kind, centre=np.asarray(at, float), normal=normal, across=np.array([1.0, 0.0, 0.0]), size_m=size
+    )
+
+
+def weighing(
+    mass_kg: float,
+    *,
+    name: str,
+    category: str,
+    pieces: Sequence[Piece],
+    surfaces: Sequence[Surface],
+    support_height_m: float,
+    friction: float = 0.8,
+) -> Furniture:
+    """Furniture of a whole mass: its density is that of the hollow, stuffed and solid parts together."""
+    volume = solid(*union([piece.shape for piece in pieces], name)).volume_m3
+    return Furniture(
+        name=name,
+        category=category,
+        pieces=tuple(pieces),
+        support_height_m=support_height_m,
+        density_kg_m3=mass_kg / volume,
+        surfaces=tuple(surfaces),
+        friction=friction,
     )

@@ -45,7 +45,6 @@ def _two_seat_surfaces(inner: float, seat_top: float, arm_x: float) -> tuple[Sur
         surface(f"back_{side}", "back", at=(s * inner / 4, 0.152, 0.639), size=(inner / 2 - 0.1, 0.36), pitch_deg=77)
         for side, s in places
     ]
-    arms = [surface(f"arm_{side}", "arm", at=(s * arm_x, -0.005, 0.62), size=(0.12, 0.70)) for side, s in places]
+    arms = [surface(f"arm_{side}", "arm", at=(s * arm_x, -0.12, 0.62), size=(0.12, 0.50)) for side, s in places]
     bed = surface("bed", "bed", at=(0, -0.125, seat_top), size=(inner - 0.06, 0.55))
-    rail = surface("rail", "rail", at=(0, 0.344, 0.758), size=(1.4, 0.06), pitch_deg=-7)
-    return (*seats, *backs, *arms, bed, rail)
+    return (*seats, *backs, *arms, bed)
