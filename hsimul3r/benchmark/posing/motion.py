@@ -1,0 +1,90 @@
+"""Motions of HSIBench: key poses in time, contacts held as intervals, one optimisation over all frames; exact truth at 30 fps."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from hsimul3r.benchmark.posing import motions_seats
+from hsimul3r.benchmark.posing.check import check_staged, is_true
+from hsimul3r.benchmark.posing.motions_plan import MotionPlan
+from hsimul3r.benchmark.posing.motions_problem import FPS, Problem, active, key_problem, path_problem, subject
+from hsimul3r.benchmark.posing.motions_solver import Solution, solve
+from hsimul3r.benchmark.posing.motions_stage import Stage
+from hsimul3r.benchmark.scene import CaseSpec, Difficulty, HeldContact, Staged, StagedObject
+from hsimul3r.errors import NotPosable
+from hsimul3r.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle, rotation_about_z
+
+KEY_STEPS, PATH_STEPS = 40, 20
+YAW_DEG = 30.0
+"""Largest turn of a motion out of the room's front."""
+
+CHAIRS = ("dining_chair", "windsor_chair", "ladder_back_chair", "parsons_chair", "cantilever_chair")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MotionTemplate:
+    """A kind of motion: how it is planned, the sets of catalogue objects that it suits, and how hard it is to reconstruct."""
+
+    plan: Callable[[Stage], MotionPlan]
+    objects: tuple[tuple[str, ...], ...]
+    difficulty: Difficulty
+
+
+MOTIONS: Final[Mapping[str, MotionTemplate]] = {
+    "sit_down_chair": MotionTemplate(
+        plan=motions_seats.sit_down, objects=tuple((name,) for name in CHAIRS), difficulty="medium"
+    ),
+}
+
+
+def stage_motion(spec: CaseSpec) -> Staged:
+    """The motion of a case in the world: origin below the pelvis of the first frame, everything else from `spec.seed`.
+
+    Raises `NotPosable` where the optimisation does not close its contacts or leaves something inside something.
+    """
+    stage = Stage.of(spec)
+    plan = MOTIONS[spec.interaction].plan(stage)
+    body = subject(plan)
+    keys = solve(key_problem(plan, body), steps=KEY_STEPS)
+    path = path_problem(plan, body, keys.psi, keys.root)
+    staged = _in_world(path, solve(path, steps=PATH_STEPS), np.radians(stage.around(0.0, YAW_DEG)))
+    figures = check_staged(staged)
+    if not is_true(figures):
+        raise NotPosable(spec.name, ", ".join(f"{name} {value:.1f}" for name, value in figures.items()))
+    return staged
+
+
+def _in_world(problem: Problem, solution: Solution, yaw: float) -> Staged:
+    """The solved plan, turned by `yaw` and moved so that the pelvis starts above the origin."""
+    T = np.eye(4)
+    T[:3, :3] = rotation_about_z(yaw)
+    T[:2, 3] = -(T[:3, :3] @ solution.root[0])[:2]
+    local = matrix_from_axis_angle(solution.psi) @ problem.body.base
+    local[:, 0] = T[:3, :3] @ local[:, 0]
+    fingers = np.tile(problem.body.fingers, (problem.frames, 1, 1))
+    plan = problem.plan
+    return Staged(
+        objects=tuple(
+            StagedObject(name=item.name, furniture=item.furniture, T_world_object=T @ item.T_plan_object)
+            for item in plan.objects
+        ),
+        betas=problem.body.betas,
+        pose=np.concatenate([axis_angle_from_matrix(local), fingers], axis=1),
+        transl=solution.root @ T[:3, :3].T + T[:3, 3] - problem.body.rest[0],
+        fps=FPS,
+        contacts=_contacts(plan, problem.times),
+    )
+
+
+def _contacts(plan: MotionPlan, times: Float[ndarray, "frames"]) -> tuple[HeldContact, ...]:
+    """Standing feet and held parts as intervals of frames."""
+    held = [(f"{stance.side}_foot", stance) for stance in plan.stances] + [(hold.part, hold) for hold in plan.holds]
+    contacts = []
+    for part, item in held:
+        frames = np.flatnonzero(active(item.start_s, item.end_s, times))
+        contacts.append(HeldContact(part=part, target=item.target, first=int(frames[0]), last=int(frames[-1])))
+    return tuple(contacts)

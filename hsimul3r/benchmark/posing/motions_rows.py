@@ -1,0 +1,176 @@
+"""Residuals of a motion that speak of one frame each, with their derivatives."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from hsimul3r.benchmark.posing.motions_body import Chain, LinearPoints, MotionBody, point_jacobian
+from hsimul3r.benchmark.posing.motions_plan import Hold
+from hsimul3r.benchmark.posing.motions_problem import SIDES, Problem, active
+from hsimul3r.conventions import SMPLX_JOINTS
+
+CONTACT_SIGMA_M = 0.001
+REST_SIGMA_M = 0.004
+ALLOWED_DEPTH_M = 0.0015
+THIGH_GAP_M = 0.008
+RESTING_POINTS = 30
+KNEE_LOW_RAD, KNEE_SIGMA_RAD = 0.04, 0.01
+SIZE = 69
+"""Coordinates of a frame: 22 turns and the pelvis' place."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Residuals r (already over their sigma) of frames and their derivatives by the frame's 69 coordinates."""
+
+    frame: Int[ndarray, "rows"]
+    jacobian: Float[ndarray, "rows 69"]
+    residual: Float[ndarray, "rows"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skin:
+    """Where the skin is, and how far from each object, with the objects' normals (all in the plan's frame)."""
+
+    chain: Chain
+    vertices: Float[ndarray, "frames vertices 3"]
+    samples: Float[ndarray, "frames samples 3"]
+    distance: tuple[Float[ndarray, "frames samples"], ...]
+    normal: tuple[Float[ndarray, "frames samples 3"], ...]
+
+    @classmethod
+    def of(cls, problem: Problem, chain: Chain) -> "Skin":
+        vertices, samples = problem.body.skin.posed(chain), problem.samples.posed(chain)
+        found = [pieces.query(samples, T) for pieces, T in zip(problem.pieces, problem.T_plan_object)]
+        return cls(
+            chain=chain,
+            vertices=vertices,
+            samples=samples,
+            distance=tuple(distance for distance, _ in found),
+            normal=tuple(normal for _, normal in found),
+        )
+
+
+def rows_of(problem: Problem, skin: Skin, depth_sigma_m: float) -> Iterator[Rows]:
+    """All residuals of single frames."""
+    yield _target_rows(problem, skin.chain)
+    for hold, item, frames in problem.holds:
+        yield _hold_rows(problem, skin, hold, item, frames)
+    yield from _depth_rows(problem, skin, depth_sigma_m)
+    yield from _thigh_rows(problem, skin, depth_sigma_m)
+    yield _knee_rows(problem, skin.chain)
+
+
+def held_vertices(body: MotionBody, hold: Hold, distance: Float[ndarray, "frames samples"]) -> Int[ndarray, "frames count"]:
+    """Per frame, the vertices of a part that are nearest to its object."""
+    part = body.model.parts[hold.part]
+    return part[np.argpartition(distance[:, part], hold.count, axis=1)[:, : hold.count]]
+
+
+def _rows(chain: Chain, frame: ndarray, points: LinearPoints, direction: ndarray, residual: ndarray, sigma: ndarray) -> Rows:
+    jacobian = point_jacobian(chain, frame, points, direction)
+    return Rows(frame=frame, jacobian=jacobian / np.reshape(sigma, (-1, 1)), residual=residual / sigma)
+
+
+def _target_rows(problem: Problem, chain: Chain) -> Rows:
+    targets = problem.targets
+    row, axis = np.nonzero(np.isfinite(targets.sigma))
+    frame, points = targets.frame[row], targets.points[row]
+    direction = np.eye(3)[axis]
+    offset = _places(chain, frame, points) - targets.place[row]
+    return _rows(chain, frame, points, direction, offset[np.arange(len(row)), axis], targets.sigma[row, axis])
+
+
+def _places(chain: Chain, frame: ndarray, points: LinearPoints) -> Float[ndarray, "rows 3"]:
+    turned = np.einsum("njxy,njy->nx", chain.R[frame], points.moments)
+    return turned + np.einsum("nj,njx->nx", points.weights, chain.t[frame])
+
+
+def _hold_rows(problem: Problem, skin: Skin, hold: Hold, item: int, frames: ndarray) -> Rows:
+    index = held_vertices(problem.body, hold, skin.distance[item][frames]).ravel()
+    frame = np.repeat(frames, hold.count)
+    residual = skin.distance[item][frame, index]
+    sigma = np.full(len(frame), CONTACT_SIGMA_M * np.sqrt(hold.count / 4))
+    return _rows(skin.chain, frame, problem.body.skin[index], skin.normal[item][frame, index], residual, sigma)
+
+
+def _depth_rows(problem: Problem, skin: Skin, sigma_m: float) -> Iterator[Rows]:
+    up = np.broadcast_to(np.array([0.0, 0.0, 1.0]), skin.samples.shape)
+    for distance, normal in ((skin.samples[..., 2], up), *zip(skin.distance, skin.normal)):
+        frame, index = np.nonzero(distance < -ALLOWED_DEPTH_M)
+        residual = distance[frame, index] + ALLOWED_DEPTH_M
+        sigma = np.full(len(frame), sigma_m)
+        yield _rows(skin.chain, frame, problem.samples[index], normal[frame, index], residual, sigma)
+
+
+def _thigh_rows(problem: Problem, skin: Skin, sigma_m: float) -> Iterator[Rows]:
+    """Hands stay out of both thighs (cones around hip-knee); a hand that rests on the thigh of its side touches it."""
+    for thigh in SIDES:
+        for side in SIDES:
+            gap, along, direction = _thigh_gaps(problem.body, skin, side, thigh)
+            frame, index = np.nonzero(gap < THIGH_GAP_M)
+            residual, sigma = gap[frame, index] - THIGH_GAP_M, np.full(len(frame), sigma_m)
+            if side == thigh:
+                rest_frame, rest_index = _resting(problem, side, gap)
+                frame, index = np.append(frame, rest_frame), np.append(index, rest_index)
+                residual = np.append(residual, gap[rest_frame, rest_index] - THIGH_GAP_M)
+                sigma = np.append(sigma, np.full(len(rest_frame), REST_SIGMA_M * np.sqrt(RESTING_POINTS / 4)))
+            points = _from_thigh(problem.body, side, thigh, index, along[frame, index])
+            yield _rows(skin.chain, frame, points, direction[frame, index], residual, sigma)
+
+
+def _thigh_gaps(body: MotionBody, skin: Skin, side: str, thigh: str) -> tuple[ndarray, ndarray, ndarray]:
+    """Of each vertex of a hand: distance to a thigh's cone, share of the way from hip to knee, direction away from the axis."""
+    hand = skin.vertices[:, body.model.parts[f"{side}_hand"]]
+    hip, knee = (skin.chain.p[:, None, SMPLX_JOINTS.index(f"{thigh}_{name}")] for name in ("hip", "knee"))
+    bone = knee - hip
+    along = (((hand - hip) * bone).sum(-1) / (bone**2).sum(-1)).clip(0, 1)
+    away = hand - hip - along[..., None] * bone
+    length = np.linalg.norm(away, axis=-1)
+    start, end = thigh_radii(body, thigh)
+    return length - start - along * (end - start), along, away / np.maximum(length, 1e-6)[..., None]
+
+
+def _resting(problem: Problem, side: str, gap: Float[ndarray, "frames hand"]) -> tuple[ndarray, ndarray]:
+    """Frames and vertices of a hand that shall lie on its thigh."""
+    is_on = np.zeros(problem.frames, bool)
+    for rest in problem.plan.thigh_rests:
+        is_on |= (rest.side == side) & active(rest.start_s, rest.end_s, problem.times)
+    limit = np.partition(gap, RESTING_POINTS, axis=1)[:, RESTING_POINTS, None]
+    return np.nonzero(is_on[:, None] & (gap < limit))
+
+
+def _from_thigh(body: MotionBody, side: str, thigh: str, index: ndarray, along: Float[ndarray, "rows"]) -> LinearPoints:
+    """Vertices of a hand seen from the places `along` a thigh's axis that move with the thigh."""
+    hand = body.skin[body.model.parts[f"{side}_hand"][index]]
+    hip, knee = (body.rest[SMPLX_JOINTS.index(f"{thigh}_{name}")] for name in ("hip", "knee"))
+    bone = np.eye(len(body.rest))[SMPLX_JOINTS.index(f"{thigh}_hip")]
+    place = hip + along[:, None] * (knee - hip)
+    return LinearPoints(weights=hand.weights - bone, moments=hand.moments - bone[:, None] * place[:, None])
+
+
+def thigh_radii(body: MotionBody, thigh: str) -> Float[ndarray, "2"]:
+    """Radius of the front of a thigh at hip and knee, by a line through the T-pose's skin."""
+    skin = body.skin.moments[body.model.parts[f"{thigh}_thigh"]].sum(1)
+    hip, knee = (body.rest[SMPLX_JOINTS.index(f"{thigh}_{name}")] for name in ("hip", "knee"))
+    along = (skin - hip) @ (knee - hip) / np.sum((knee - hip) ** 2)
+    radius = np.linalg.norm(skin - hip - along[:, None] * (knee - hip), axis=1)
+    is_front = (skin[:, 2] > hip[2]) & (along > 0.3)
+    slope, start = np.polyfit(along[is_front], radius[is_front], 1)
+    return np.array([start, start + slope])
+
+
+def _knee_rows(problem: Problem, chain: Chain) -> Rows:
+    """Knees do not bend backwards: their flexion stays above 2 degrees."""
+    frames, knees = len(chain.R), [SMPLX_JOINTS.index(f"{side}_knee") for side in SIDES]
+    frame, knee = (a.ravel() for a in np.meshgrid(np.arange(frames), knees, indexing="ij"))
+    local = chain.R[frame, knee - 3].swapaxes(1, 2) @ chain.R[frame, knee]
+    flexion = np.arctan2(local[:, 2, 1], local[:, 1, 1])
+    is_over = flexion < KNEE_LOW_RAD
+    frame, knee, flexion = frame[is_over], knee[is_over], flexion[is_over]
+    jacobian = np.zeros((len(frame), SIZE))
+    jacobian[np.arange(len(frame)), 3 * knee] = 1 / KNEE_SIGMA_RAD
+    return Rows(frame=frame, jacobian=jacobian, residual=(flexion - KNEE_LOW_RAD) / KNEE_SIGMA_RAD)
