@@ -61,7 +61,6 @@ def test_cameras_are_rigid_and_phone_like(truth):
 
 
 def test_projected_body_lies_in_the_person_mask(truth):
-    """All but a rim of half a pixel and the heels and toes, which the shoes of these pictures cover too tightly (data card)."""
     for view in range(4):
         mask, obstacle = truth.person_mask(view), truth.object_mask(view)
         uv, depth = project(truth, view, truth.body.vertices())
@@ -71,7 +70,7 @@ def test_projected_body_lies_in_the_person_mask(truth):
         inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
         assert inside.mean() > 0.99
         covered = mask[row[inside], column[inside]] | obstacle[row[inside], column[inside]]
-        assert covered.mean() > 0.94
+        assert covered.mean() > 0.97
         assert mask[row[inside], column[inside]].mean() > 0.55
 
 
