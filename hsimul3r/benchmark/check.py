@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from hsimul3r.artifacts import AlignedScene, BodySequence, Contact, ObjectAsset, Provenance, Rollout, SimScene, StabilityVerdict
-from hsimul3r.benchmark.interactions import aligned_scene
-from hsimul3r.benchmark.truth import Truth, TruthObject, contacts_at
+from hsimul3r.benchmark.interactions import aligned_scene, no_cameras
+from hsimul3r.benchmark.scene import Staged
+from hsimul3r.benchmark.truth import Truth, TruthObject, contacts_at, truth_of
 from hsimul3r.body.model import embedded_body
 from hsimul3r.geometry.mesh import solid
 from hsimul3r.progress import Progress
@@ -41,7 +42,7 @@ class Moment:
 
     @property
     def failed(self) -> tuple[str, ...]:
-        """Names of the criteria that do not hold. A person at rest beside an object need not touch it in a motion."""
+        """Names of the criteria that do not hold."""
         return tuple(c.name for c in self.verdict.criteria if not c.holds)
 
 
@@ -53,9 +54,23 @@ class Stability:
     is_stable: bool
     reason: str
 
+    @property
+    def figures(self) -> dict[str, float]:
+        """How hard it was to hold, and how near to failing: the smallest margin of a criterion in units of its threshold."""
+        criteria = [c for moment in self.moments for c in moment.verdict.criteria if c.name != UNLABELLED]
+        return {
+            "search_iterations": float(max(moment.iterations for moment in self.moments)),
+            "least_margin": min(c.margin for c in criteria),
+        }
+
     def record(self) -> dict[str, object]:
         """Every figure, for JSON."""
         return {"is_stable": self.is_stable, "reason": self.reason, "moments": [_record(moment) for moment in self.moments]}
+
+
+def truth_without_pictures(staged: Staged) -> Truth:
+    """What is true of a case before anybody takes its picture."""
+    return truth_of(staged, cameras=no_cameras(), frames=np.zeros(0, int), labels=(), depth=())
 
 
 def judge_truth(truth: Truth, *, seed: int) -> Stability:

@@ -158,18 +158,23 @@ def aligned_scene(
         bodies=bodies,
         assets=assets,
         contacts=contacts,
-        cameras=Cameras(
-            size_px=np.zeros((0, 2), np.int64),
-            focal_px=np.zeros(0),
-            principal_px=np.zeros((0, 2)),
-            k1=np.zeros(0),
-            T_cam_world=np.zeros((0, 4, 4)),
-            is_registered=np.zeros(0, bool),
-        ),
+        cameras=no_cameras(),
         tracks=PointTracks(
             points=np.zeros((0, 3)), colors=np.zeros((0, 3), np.uint8), view=none, point=none, uv_px=np.zeros((0, 2))
         ),
         report={},
+    )
+
+
+def no_cameras() -> Cameras:
+    """Of a scene that nobody photographed."""
+    return Cameras(
+        size_px=np.zeros((0, 2), np.int64),
+        focal_px=np.zeros(0),
+        principal_px=np.zeros((0, 2)),
+        k1=np.zeros(0),
+        T_cam_world=np.zeros((0, 4, 4)),
+        is_registered=np.zeros(0, bool),
     )
 
 
