@@ -56,7 +56,7 @@ class Canvas:
     def __init__(self, model: MjModel, *, width: int, height: int):
         mj = mujoco()
         self.width, self.height, self.model = width, height, model
-        self._context, self._gl = _open_gl(model, width, height)
+        self._context, self._gl = open_gl(model, width, height)
         self.data = mj.MjData(self.model)
         self._scene = mj.MjvScene(self.model, maxgeom=2000)
         self._scene.flags[mj.mjtRndFlag.mjRND_REFLECTION] = False
@@ -220,7 +220,7 @@ def _rgba(color: Color) -> list[float]:
     return [*(0.9 * channel / 255 for channel in color), 1.0]
 
 
-def _open_gl(model: MjModel, width: int, height: int) -> tuple[Any, Any]:
+def open_gl(model: MjModel, width: int, height: int) -> tuple[Any, Any]:
     """An off-screen OpenGL context, made current, and the model's data in it.
 
     EGL on Linux unless MUJOCO_GL asks for another, else what MuJoCo picks.

@@ -3,18 +3,20 @@ in an interpreter of its own (Blender's), which needs nothing of this project bu
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float32, Int, UInt8
 from numpy import ndarray
 from scipy.spatial.transform import Rotation
 
-from hsimul3r.artifacts import ConvexPart
+from hsimul3r.artifacts import Cameras, ConvexPart
 from hsimul3r.benchmark.look.textures import Image
 from hsimul3r.benchmark.objects.pieces import Place
+from hsimul3r.geometry.cameras import undistort
 
 Group = str
 """What a mesh belongs to in the label pictures: "room", "person", or an object's name."""
@@ -75,6 +77,37 @@ class View:
         width, height = self.size_px
         return np.array([[self.focal_px, 0, (width - 1) / 2], [0, self.focal_px, (height - 1) / 2], [0, 0, 1]])
 
+    @property
+    def pinhole(self) -> "View":
+        """The straight view that renderers draw: the same axis and focal length, as much larger as barrel distortion needs."""
+        if self.k1 == 0:
+            return replace(self, exposure=0.0)
+        corner = undistort(cameras_of((self,)), 0, np.array([-0.5, -0.5]))
+        half = np.maximum(np.ceil(-corner * self.focal_px - np.asarray(self.size_px) / 2), 0).astype(int) + 1
+        return replace(self, size_px=(self.size_px[0] + 2 * int(half[0]), self.size_px[1] + 2 * int(half[1])), k1=0, exposure=0)
+
+
+def cameras_of(views: Sequence[View]) -> Cameras:
+    """The views as the cameras of a case's truth."""
+    return Cameras(
+        size_px=np.array([view.size_px for view in views]),
+        focal_px=np.array([view.focal_px for view in views]),
+        principal_px=np.array([view.K[:2, 2] for view in views]),
+        k1=np.array([view.k1 for view in views], dtype=float),
+        T_cam_world=np.stack([view.T_cam_world for view in views]),
+        is_registered=np.ones(len(views), bool),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """What a renderer makes of one view: RGB, labels (0 room, 1 person, 2 + i the i-th of `Shot.object_names`) and depth along
+    the camera's axis [m] at the centres of the pixels; infinite where nothing is hit."""
+
+    image: UInt8[ndarray, "height width 3"]
+    labels: UInt8[ndarray, "height width"]
+    depth: Float32[ndarray, "height width"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Shot:
@@ -87,6 +120,15 @@ class Shot:
     exposure: float = 0.9
     threads: int = 2
 
+    @property
+    def object_names(self) -> tuple[Group, ...]:
+        """Groups other than room and person, in the order of their first mesh."""
+        return tuple(name for name in dict.fromkeys(mesh.group for mesh in self.meshes) if name not in ("room", "person"))
+
+    def label(self, group: Group) -> int:
+        """What marks a group in the label pictures."""
+        return ("room", "person", *self.object_names).index(group)
+
     def save(self, folder: Path) -> None:
         """Write `shot.json`, `meshes.npz` and one PNG per material into the existing `folder`."""
         arrays: dict[str, ndarray] = {}
@@ -97,7 +139,10 @@ class Shot:
             bgr = np.round(material.image[..., ::-1] * 255).astype(np.uint8)
             cv2.imwrite(str(folder / f"{name}.png"), bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])
         record = {
-            "meshes": [{key: getattr(mesh, key) for key in ("name", "group", "material", "is_smooth")} for mesh in self.meshes],
+            "meshes": [
+                {key: getattr(mesh, key) for key in ("name", "material", "is_smooth")} | {"label": self.label(mesh.group)}
+                for mesh in self.meshes
+            ],
             "materials": {
                 name: {key: getattr(material, key) for key in ("roughness", "bump_m", "sheen", "glow")}
                 for name, material in self.materials.items()
@@ -105,7 +150,7 @@ class Shot:
             "lights": [asdict(light) for light in self.lights],
             "views": [
                 {"size_px": view.size_px, "focal_px": view.focal_px, "T_cam_world": view.T_cam_world.tolist()}
-                for view in self.views
+                for view in (view.pinhole for view in self.views)
             ],
             **{key: getattr(self, key) for key in ("samples", "seed", "exposure", "threads")},
         }
