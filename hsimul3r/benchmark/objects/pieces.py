@@ -297,9 +297,15 @@ def shell(name: str, material: str, grid: Float[ndarray, "rows columns 3"], thic
     return pieces
 
 
-def slice_x(outline_yz: Sequence[tuple[float, float]], x: float, thickness: float) -> Points:
-    """A convex outline (y, z) as an upright plate around `x`."""
-    return np.array([(x + side * thickness / 2, y, z) for side in (-1, 1) for y, z in outline_yz])
+def plate_x(outline_yz: Sequence[tuple[float, float]], *, x: float, thickness: float, bevel: float = 0.004) -> Points:
+    """A convex outline (y, z) as an upright plate around `x`, its rim chamfered."""
+    outline = np.asarray(outline_yz, float)
+    arms = outline - outline.mean(0)
+    small = outline - bevel * arms / np.linalg.norm(arms, axis=1, keepdims=True)
+    layers = ((outline, thickness / 2 - bevel), (small, thickness / 2))
+    return np.concatenate([
+        np.column_stack([np.full(len(rim), x + side * half), rim]) for side in (-1, 1) for rim, half in layers
+    ])  # fmt: skip
 
 
 def both_sides(pieces: Sequence[Piece]) -> list[Piece]:
