@@ -9,6 +9,12 @@ PY     := $(VENV)/bin/python
 HSI    := $(VENV)/bin/hsimul3r
 ARGS   ?=
 SCENE  ?=
+SPLIT  ?=
+CASES  ?=
+ROWS   ?=
+VIEWS  ?=
+SEEDS  ?=
+WORKERS ?=
 SYSTEM_PACKAGES := libegl1 libegl-mesa0 libgl1-mesa-dri libgl1 libglib2.0-0
 
 export MUJOCO_GL ?= egl
@@ -57,8 +63,13 @@ report: setup  ## write the report of a run anew [SCENE=]
 export: setup  ## motion as SMPL-X npz, scene as MJCF [SCENE=]
 	$(HSI) export $(if $(SCENE),"$(SCENE)") $(ARGS)
 
-evaluate: setup  ## compare the run of a sample with its truth [SCENE=]
-	$(HSI) evaluate $(if $(SCENE),"$(SCENE)") $(ARGS)
+evaluate: setup  ## the paper's tables on HSIBench [SPLIT= CASES= ROWS= VIEWS= SEEDS= WORKERS=]; of one run: SCENE=
+	$(if $(SCENE),$(HSI) evaluate "$(SCENE)" $(ARGS),$(HSI) tables $(if $(SPLIT),--split $(SPLIT)) \
+	  $(if $(CASES),--cases $(CASES)) $(if $(ROWS),--rows $(ROWS)) $(if $(VIEWS),--views $(VIEWS)) \
+	  $(if $(SEEDS),--seeds $(SEEDS)) $(if $(WORKERS),--workers $(WORKERS)) $(ARGS))
+
+hsibench: setup  ## build the benchmark: 24 cases, 4 photos each [ARGS=--all: 300 cases; ARGS="--verify 3": again, bit by bit]
+	$(HSI) hsibench $(ARGS)
 
 doctor: setup  ## check the machine
 	$(HSI) doctor
@@ -72,4 +83,4 @@ lint: setup  ## ruff and pyright
 clean:  ## remove the environment (runs stay)
 	rm -rf $(VENV)
 
-.PHONY: help setup demo reconstruct simulate view report export evaluate doctor test lint clean
+.PHONY: help setup demo reconstruct simulate view report export evaluate hsibench doctor test lint clean

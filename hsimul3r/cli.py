@@ -1,4 +1,5 @@
-"""The command line: `hsimul3r reconstruct SCENE`, `simulate`, `view`, `report`, `export`, `evaluate`, `demo`, `doctor`."""
+"""The command line: `hsimul3r reconstruct SCENE`, `simulate`, `view`, `report`, `export`, `evaluate`, `tables`, `demo`,
+`hsibench`, `doctor`."""
 
 import hashlib
 import os
@@ -7,7 +8,7 @@ import traceback
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Union
+from typing import Annotated, Literal, Union
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read once, by numpy: its small solves are twenty times slower on more
 
@@ -19,7 +20,9 @@ from hsimul3r.errors import Hsimul3rError, NoRun, UnknownScene
 from hsimul3r.progress import Progress
 from hsimul3r.run_store import RunStore, last_run, remember_run
 
-SAMPLES = Path(__file__).parents[1] / "data" / "hsibench" / "samples"
+ROOT = Path(__file__).parents[1]
+SAMPLES = ROOT / "data" / "hsibench" / "samples"
+BUILT = ROOT / "data" / "hsibench" / "built"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +159,83 @@ class Evaluate(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Tables(Command):
+    """Run the variants of the pipeline on the cases of HSIBench and write the paper's Tables 1 to 3."""
+
+    data: Path = BUILT if BUILT.is_dir() else SAMPLES
+    """Folder of cases: photos, and their truth in truth/."""
+    experiment: Path = ROOT / "configs" / "hsibench.yaml"
+    """Rows, seeds, views and expected bounds."""
+    split: Literal["all", "easy", "medium", "hard"] = "all"
+    cases: tuple[str, ...] = ()
+    """Names of cases; all by default."""
+    rows: tuple[str, ...] = ()
+    """Names of rows; all by default."""
+    views: tuple[int, ...] = ()
+    """Numbers of photos of each case to use: 4, 10, 16; by default as the experiment says."""
+    seeds: tuple[int, ...] = ()
+    workers: int = 0
+    """Processes, each of up to 3 GB; 0 takes as many as there are processors."""
+
+    def run(self, console: Console) -> None:
+        from hsimul3r.experiment import run_tables
+        from hsimul3r.experiment_plan import load_experiment, selected
+
+        plan = selected(load_experiment(self.experiment, self.cfg), rows=self.rows, views=self.views, seeds=self.seeds)
+        result = run_tables(
+            plan,
+            self.data,
+            split=self.split,
+            names=self.cases,
+            out=self.runs / f"tables_{self.data.name}",
+            workers=self.workers or len(os.sched_getaffinity(0)),
+            progress=Progress(console),
+        )
+        console.print(result.tables.read_text(), highlight=False, markup=False, soft_wrap=True)
+        console.print(f"Tables: {result.tables}\nPlots: {', '.join(str(path) for path in result.plots)}", highlight=False)
+        for line in result.broken:
+            console.print(f"[bold red]Expected bound broken: {line}[/]", highlight=False)
+        console.print(f"Expected bounds: {result.tested} tested, {len(result.broken)} broken", highlight=False)
+        if result.broken:
+            raise SystemExit(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hsibench(Command):
+    """Build the benchmark: cases with photos and exact truth; stopped at any time, it continues where it was."""
+
+    count: int = 24
+    """Cases wanted that pass the checks of their own truth."""
+    views: Literal[4, 10, 16] = 4
+    """Photos of a pose."""
+    all: bool = False
+    """300 cases, motions too, 16 photos of each pose."""
+    workers: int = 0
+    """Processes; 0: one a core."""
+    out: Path = BUILT
+    cases: tuple[str, ...] = ()
+    """Only these, by name."""
+    verify: int = 0
+    """Build so many finished cases again and compare all their files bit by bit."""
+
+    def run(self, console: Console) -> None:
+        from hsimul3r.benchmark.build import BuildConfig, build, verify
+
+        count, views = (300, 16) if self.all else (self.count, self.views)
+        cfg = BuildConfig(
+            out=self.out, count=count, views=views, has_motions=self.all, only=self.cases, workers=self.workers
+        )
+        if self.verify:
+            names = verify(cfg, self.verify, Progress(console))
+            console.print(f"The same bits again: {', '.join(names)}", highlight=False)
+            return
+        ledger = build(cfg, Progress(console))
+        for name, trouble in ledger.troubles.items():
+            console.print(f"[red]{name} was left out: {trouble}[/]", highlight=False)
+        console.print(f"{ledger.in_words()}\nCases: {self.out}\nTable: {self.out}/summary.md", highlight=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Doctor(Command):
     """Check the machine: packages, rendering, memory, disk, shipped weights."""
 
@@ -166,7 +246,7 @@ class Doctor(Command):
             raise SystemExit(1)
 
 
-COMMANDS = (Reconstruct, Simulate, Demo, View, Report, Export, Evaluate, Doctor)
+COMMANDS = (Reconstruct, Simulate, Demo, View, Report, Export, Evaluate, Tables, Hsibench, Doctor)
 
 
 def sample_names() -> list[str]:

@@ -3,6 +3,7 @@
 The command line prints the message of a `Hsimul3rError` and exits with code 2; `--debug` adds the traceback.
 """
 
+import difflib
 from pathlib import Path
 
 
@@ -72,6 +73,11 @@ class GateRefused(Hsimul3rError):
     def __init__(self, name: str, reason: str):
         super().__init__(f"Mesh '{name}' {reason}. Leave it out, or repair it and check its unit and its up axis.")
         self.reason = reason
+
+
+class BadArchive(Hsimul3rError):
+    def __init__(self, name: str, what: str):
+        super().__init__(f"Archive '{name}' {what}. Fetch it again from its source.")
 
 
 class NotFinite(Hsimul3rError):
@@ -149,6 +155,37 @@ class NotPosable(Hsimul3rError):
     def __init__(self, case: str, reason: str):
         super().__init__(f"Case '{case}' cannot be posed: {reason}. Leave it out, or give it another seed, subject or object.")
         self.reason = reason
+
+
+class NoCases(Hsimul3rError):
+    def __init__(self, what: str):
+        super().__init__(f"{what} Build the benchmark with: make hsibench (or give another folder with --data)")
+
+
+class WorkersDied(Hsimul3rError):
+    def __init__(self) -> None:
+        super().__init__(
+            "A worker process died, most likely for want of memory (3 GB each). What is finished is kept: run the same "
+            "command again, with --workers 1."
+        )
+
+
+class UnknownCase(Hsimul3rError):
+    def __init__(self, name: str, known: tuple[str, ...]):
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+        hint = f" Did you mean {', '.join(near)}?" if near else ""
+        super().__init__(f"The benchmark has no case '{name}' among its {len(known)}.{hint}")
+
+
+class NotReproduced(Hsimul3rError):
+    """Files of the benchmark that a second build, or the disk, has otherwise than the first build wrote them."""
+
+    def __init__(self, files: list[str]):
+        shown = ", ".join(files[:5]) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
+        super().__init__(
+            f"{len(files)} file(s) are not what building them again gives: {shown}. If they were changed since, delete the "
+            "cases' folders and build again; if not, the generator depends on something besides its seed on this machine."
+        )
 
 
 class PortTaken(Hsimul3rError):

@@ -81,7 +81,7 @@ def place_objects(motion: HumanMotion, views: ObjectViews, store: RunStore, cfg:
 def simulate(store: RunStore, cfg: PipelineConfig) -> Simulation:
     """The reconstruction under physics (Sec. 3.3) and what the simulator says of it (Sec. 3.4)."""
     aligned = store.load("60_aligned", AlignedScene)
-    scene = store.stage("70_sim", SimScene, build_sim_scene.run, aligned, cfg=cfg.sim_scene)
+    scene = build_simulation(aligned, store, cfg)
     rollouts, verdicts = {}, {}
     for controller in CONTROLLERS:
         tracking = replace(cfg, tracking=replace(cfg.tracking, controller=controller))
@@ -89,6 +89,11 @@ def simulate(store: RunStore, cfg: PipelineConfig) -> Simulation:
     simulation = Simulation(scene=scene, rollouts=rollouts, verdicts=verdicts)
     _show(store, simulation)
     return simulation
+
+
+def build_simulation(aligned: AlignedScene, store: RunStore, cfg: PipelineConfig) -> SimScene:
+    """The reconstruction as the simulator has it."""
+    return store.stage("70_sim", SimScene, build_sim_scene.run, aligned, cfg=cfg.sim_scene)
 
 
 def hold(scene: SimScene, store: RunStore, cfg: PipelineConfig) -> tuple[Rollout, StabilityVerdict]:

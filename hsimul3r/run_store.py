@@ -130,7 +130,7 @@ class RunStore:
             if isinstance(value, Artifact):
                 parts.append(self._content[id(value)][1])
             elif isinstance(value, Path):
-                parts.append(_folder_hash(value))
+                parts.append(folder_hash(value))
         parts.append(asdict(cfg) if cfg is not None else None)
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -174,7 +174,7 @@ def _content_hash(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _folder_hash(folder: Path) -> str:
+def folder_hash(folder: Path) -> str:
     """Hash of the names and bytes of the files directly in `folder` and of the masks that a capture may name."""
     digest = hashlib.sha256(str(folder.resolve()).encode())
     for path in sorted(path for pattern in ("*", "masks/*") for path in folder.glob(pattern) if path.is_file()):

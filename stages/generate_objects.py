@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import trimesh
@@ -12,6 +13,8 @@ from hsimul3r.artifacts import Cameras, HumanMotion, ObjectAsset, ObjectSet, Obj
 from hsimul3r.errors import NoObject
 from hsimul3r.generator.families import family
 from hsimul3r.generator.fit import FitConfig, ParametricGenerator
+from hsimul3r.generator.poisson import FAMILY as POISSON
+from hsimul3r.generator.poisson import PointSurfaceConfig, PoissonGenerator
 from hsimul3r.generator.protocol import Candidate, Generator, Observation
 from hsimul3r.generator.supports import PersonSupports, person_supports, posture, with_people
 from hsimul3r.geometry.cameras import depth, project
@@ -26,21 +29,24 @@ class GenerateObjectsConfig:
     """Settings of `run`."""
 
     seed: int = 0
+    generator: Literal["parametric", "poisson"] = "parametric"
+    """Furniture fitted to the masks, or the surface of the scene points in them."""
     candidates: int = 2
     """Families that are fitted to the end; the best is kept, the next named in the report."""
     sitter_reach_m: float = 0.9
     """A sitter farther than this from the object does not say where its front is."""
     fit: FitConfig = field(default_factory=FitConfig)
+    points: PointSurfaceConfig = field(default_factory=PointSurfaceConfig)
 
 
 def run(views: ObjectViews, motion: HumanMotion, *, cfg: GenerateObjectsConfig, out: Path, progress: Progress) -> ObjectSet:
     """Fit every object of `views`; also writes each as `<name>.glb` into `out`.
 
-    Raises `NoObject` where there is none, or one without a mask.
+    Raises `NoObject` where there is none, or one without a mask, `TooFewPoints` and `BadMesh` where points make no solid.
     """
     if not views.objects:
         raise NoObject("No object was found near a person.")
-    generator = ParametricGenerator(cfg.fit)
+    generator = _generator(cfg, motion)
     people = tuple(person_supports(posture(body)) for body in motion.bodies)
     assets = tuple(
         _generate(view, motion, people, generator, cfg) for view in progress.track(views.objects, "fitting objects")
@@ -52,6 +58,12 @@ def run(views: ObjectViews, motion: HumanMotion, *, cfg: GenerateObjectsConfig, 
         licences=motion.provenance.licences,
     )  # fmt: skip
     return ObjectSet(provenance=provenance, assets=assets)
+
+
+def _generator(cfg: GenerateObjectsConfig, motion: HumanMotion) -> Generator:
+    if cfg.generator == "poisson":
+        return PoissonGenerator(motion.tracks, motion.is_floor_point, cfg.points)
+    return ParametricGenerator(cfg.fit)
 
 
 def _generate(
@@ -87,6 +99,8 @@ def _asset(view: ObjectView, candidates: tuple[Candidate, ...], motion: HumanMot
 
 def _category(view: ObjectView, best: Candidate) -> str:
     """The perceived category where the family may stand for it, else the family's own."""
+    if best.family == POISSON:
+        return view.category
     allowed = family(best.family).categories
     return view.category if view.category in allowed else allowed[0]
 

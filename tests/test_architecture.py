@@ -24,7 +24,7 @@ UPSTREAM = {
 }
 BUILD_TIME = {"anny", "bpy", "onnx", "tensorflow", "tf2onnx"}
 ENGINES = {"mujoco", "mujoco_warp", "isaacgym", "rl_games"}
-ORDER = {"hsimul3r.pipeline", "hsimul3r.cli"}
+ORDER = {"hsimul3r.pipeline", "hsimul3r.experiment", "hsimul3r.cli"}
 
 
 def module_name(path: Path) -> str:
@@ -81,7 +81,9 @@ def test_imports_keep_the_rules(path):
         siblings = [name for name in ours if in_package(name, "stages") and name != "stages"]
         assert [name for name in siblings if not in_package(name, "stages.adapters")] == [], "a stage imports another stage"
     if module not in ORDER and module != "hsimul3r.__main__":
-        assert [name for name in ours if name in ORDER] == [], "only the pipeline and the command line know the order"
+        assert [name for name in ours if name in ORDER] == [], (
+            "only the pipeline, the experiments and the command line know the order"
+        )
     upstream = [(name, top) for name, top in names if name.split(".")[0] in UPSTREAM]
     if not module.startswith(("stages.adapters.", "hsimul3r.assets.build.")):
         assert upstream == [], "an upstream model is named outside stages/adapters"
