@@ -1,3 +1,5 @@
+from functools import cache
+
 import numpy as np
 import pytest
 from scipy.spatial import ConvexHull
@@ -90,12 +92,16 @@ def test_unknown_furniture_names_the_catalogue():
         build_furniture("throne")
 
 
+@cache
+def whole(name):
+    return union([piece.shape for piece in build_furniture(name).pieces], name)
+
+
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_furniture_is_one_watertight_solid_that_stands(name):
     import trimesh
 
-    furniture = build_furniture(name)
-    vertices, faces = union([piece.shape for piece in furniture.pieces])
+    vertices, faces = whole(name)
     assert is_watertight(faces)
     assert trimesh.Trimesh(vertices, faces, process=False).body_count == 1
     np.testing.assert_allclose((vertices.min(0) + vertices.max(0))[:2], 0.0, atol=1e-9)
@@ -111,7 +117,7 @@ def test_furniture_has_the_size_and_mass_of_its_kind(name):
     low_kg, high_kg = {"chair": (4, 14), "armchair": (8, 35), "sofa": (20, 75), "stool": (2, 13)}.get(
         furniture.category, (4, 50)
     )
-    vertices, faces = union([piece.shape for piece in furniture.pieces])
+    vertices, faces = whole(name)
     assert low_kg <= solid(vertices, faces).volume_m3 * furniture.density_kg_m3 <= high_kg
     assert 0.3 <= np.ptp(vertices, axis=0).max() <= 2.5
     assert furniture.category in OBJECT_CATEGORIES

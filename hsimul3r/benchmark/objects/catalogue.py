@@ -37,7 +37,19 @@ MAKERS: Final[Mapping[str, Callable[[], Furniture]]] = {
         seats.slatted_bench,
         seats.park_bench,
         tables.dining_table,
+        tables.round_table,
+        tables.oval_table,
+        tables.trestle_table,
+        tables.pedestal_table,
+        tables.coffee_table,
+        tables.writing_desk,
         others.step_stool,
+        others.milk_stool,
+        others.bar_stool,
+        others.ottoman,
+        others.step_ladder,
+        others.push_cart,
+        others.cabinet,
     )
 }
 CATALOGUE: Final[tuple[str, ...]] = tuple(MAKERS)
