@@ -25,7 +25,6 @@ from hsimul3r.benchmark.camera import cycles
 from hsimul3r.benchmark.compose import Composed, compose
 from hsimul3r.benchmark.samples import SAMPLES
 from hsimul3r.benchmark.truth import FIRST_OBJECT, PERSON, ROOM, Truth, save_truth, truth_of
-from hsimul3r.body.model import fine_body
 from hsimul3r.progress import Progress
 
 
@@ -54,14 +53,14 @@ def build_samples(cfg: BuildConfig, progress: Progress) -> None:
 
 def _build(name: str, cfg: BuildConfig, work: Path) -> None:
     case = SAMPLES[name]()
-    composed = compose(case, fine_body(), samples=cfg.samples_per_pixel)
-    composed.shot.save(work)
+    composed = compose(case, samples=cfg.samples_per_pixel)
+    composed.shot(0).save(work)
     command = [str(cfg.blender_python), str(Path(cycles.__file__)), str(work)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     sample = work / name
     (sample / "truth").mkdir(parents=True)
     rng = np.random.default_rng(case.seed)
-    for view in range(len(composed.shot.views)):
+    for view in range(len(composed.views)):
         photo = _developed(_read(work / f"view_{view}.png"), cfg.grain, rng)
         cv2.imwrite(str(sample / f"{view + 1:05d}.jpg"), photo, [cv2.IMWRITE_JPEG_QUALITY, cfg.jpeg_quality])
     save_truth(_truth(composed, work), sample / "truth")
@@ -87,12 +86,12 @@ def _read(path: Path) -> UInt8[ndarray, "height width 3"]:
 
 
 def _truth(composed: Composed, work: Path) -> Truth:
-    views = range(len(composed.shot.views))
+    views = range(len(composed.views))
     labels = [_read(work / f"label_{view}.png") for view in views]
     return truth_of(
         composed.staged,
         cameras=composed.cameras,
-        frames=np.zeros(len(views), int),
+        frames=composed.frames,
         labels=tuple(
             np.where(label[..., 2] > 127, PERSON, np.where(label[..., 1] > 127, FIRST_OBJECT, ROOM)).astype(np.uint8)
             for label in labels

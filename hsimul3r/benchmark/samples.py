@@ -5,9 +5,16 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from hsimul3r.benchmark.posing.keyposes import Arm, KeyPose, Leg
-from hsimul3r.benchmark.scene import CameraWalk, Case, PersonLook, PoseGoal, RoomLook, Touch
+from hsimul3r.benchmark.scene import CameraWalk, Case, Color, Covering, PersonLook, PoseGoal, RoomLook, Side, Touch
 
 FREE = float("nan")
+ROOM_CENTRE_M, ROOM_HALF_M = (0.0, -1.1), (3.2, 3.2)
+WINDOW: tuple[Side, float] = ("left", 0.8)
+PICTURE_PLACES: tuple[tuple[Side, float], ...] = (
+    *(("back", s) for s in (-2.6, -1.75, -0.75, 0.2, 1.0, 1.9, 2.7)),
+    *(("left", s) for s in (-2.3, -1.3, 2.0, 2.65)),
+    *(("right", s) for s in (-2.65, -2.0, -1.3, -0.5, 0.5, 1.3, 2.3)),
+)
 SOLES = (Touch(part="left_foot", target="floor", count=14), Touch(part="right_foot", target="floor", count=14))
 
 
@@ -33,11 +40,12 @@ def sit_chair() -> Case:
         top=(0.72, 0.20, 0.22), top_accent=(0.93, 0.88, 0.80), trousers=(0.13, 0.17, 0.27), shoes=(0.85, 0.85, 0.82),
     )  # fmt: skip
     room = RoomLook(
-        walls=("wallpaper", "bricks", "plaster"), wall_color=(0.60, 0.33, 0.25),
+        walls=_walls("wallpaper", "bricks", "plaster", color=(0.60, 0.33, 0.25), paper=(0.80, 0.78, 0.68)),
         palette=((0.80, 0.78, 0.68), (0.22, 0.36, 0.33), (0.55, 0.34, 0.22), (0.78, 0.60, 0.34)),
-        floor_color=(0.50, 0.34, 0.21), shelf_x=1.35, plants=((-1.9, 1.55), (2.65, -0.9)),
+        floor_color=(0.50, 0.34, 0.21), floor="planks", shelves=(("back", 1.35),), window=WINDOW,
+        pictures=PICTURE_PLACES, plants=((-1.9, 1.55), (2.65, -0.9)),
         clutter=((0.35, 1.75), (-2.7, 0.9), (2.8, 1.0), (-1.0, 1.8)), magazines=((-1.35, 0.55), (1.3, -0.4), (0.75, 1.1)),
-        rug_centre=(-0.2, -1.5), rug_yaw_deg=12,
+        centre_m=ROOM_CENTRE_M, half_m=ROOM_HALF_M, rug_centre=(-0.2, -1.5), rug_yaw_deg=12,
     )  # fmt: skip
     walk = CameraWalk(
         azimuth_deg=(-50, -17, 15, 46),
@@ -69,15 +77,16 @@ def sit_sofa() -> Case:
         hands_on_thighs=("left", "right"),
     )
     look = PersonLook(
-        skin=(0.62, 0.43, 0.32), hair=(0.05, 0.04, 0.035), haircut="cropped", outfit="tee",
+        skin=(0.62, 0.43, 0.32), hair=(0.05, 0.04, 0.035), haircut="cropped", beard=0.6, outfit="tee",
         top=(0.88, 0.84, 0.74), top_accent=(0.85, 0.45, 0.15), trousers=(0.36, 0.31, 0.24), shoes=(0.16, 0.13, 0.12),
     )  # fmt: skip
     room = RoomLook(
-        walls=("bricks", "plaster", "wallpaper"), wall_color=(0.66, 0.40, 0.30),
+        walls=_walls("bricks", "plaster", "wallpaper", color=(0.66, 0.40, 0.30), paper=(0.62, 0.24, 0.18)),
         palette=((0.62, 0.24, 0.18), (0.13, 0.18, 0.32), (0.84, 0.74, 0.54), (0.22, 0.34, 0.28)),
-        floor_color=(0.62, 0.45, 0.29), shelf_x=-2.1, plants=((2.0, 1.6), (-2.75, -0.9)),
+        floor_color=(0.62, 0.45, 0.29), floor="planks", shelves=(("back", -2.1),), window=WINDOW,
+        pictures=PICTURE_PLACES, plants=((2.0, 1.6), (-2.75, -0.9)),
         clutter=((2.75, 0.9), (-2.75, 0.6), (1.4, 1.8), (-1.2, 1.85)), magazines=((0.9, -1.5), (-1.3, -1.0), (1.5, 0.3)),
-        rug_centre=(0.4, -1.7), rug_yaw_deg=-8, window_w=110,
+        centre_m=ROOM_CENTRE_M, half_m=ROOM_HALF_M, rug_centre=(0.4, -1.7), rug_yaw_deg=-8, window_w=110,
     )  # fmt: skip
     walk = CameraWalk(
         azimuth_deg=(-40, -14, 14, 40),
@@ -110,15 +119,16 @@ def lean_table() -> Case:
         balance_m=(0.0, 0.56),
     )
     look = PersonLook(
-        skin=(0.80, 0.58, 0.45), hair=(0.36, 0.24, 0.13), haircut="parted", outfit="sweater",
+        skin=(0.80, 0.58, 0.45), hair=(0.36, 0.24, 0.13), haircut="parted", beard=0.6, outfit="sweater",
         top=(0.16, 0.36, 0.26), top_accent=(0.75, 0.72, 0.62), trousers=(0.20, 0.24, 0.36), shoes=(0.35, 0.20, 0.12),
     )  # fmt: skip
     room = RoomLook(
-        walls=("plaster", "wallpaper", "bricks"), wall_color=(0.74, 0.68, 0.56),
+        walls=_walls("plaster", "wallpaper", "bricks", color=(0.74, 0.68, 0.56), paper=(0.58, 0.66, 0.64)),
         palette=((0.58, 0.66, 0.64), (0.80, 0.76, 0.62), (0.30, 0.42, 0.45), (0.66, 0.38, 0.26)),
-        floor_color=(0.42, 0.27, 0.16), shelf_x=0.2, plants=((-2.2, 1.6), (2.6, 1.5)),
+        floor_color=(0.42, 0.27, 0.16), floor="planks", shelves=(("back", 0.2),), window=WINDOW,
+        pictures=PICTURE_PLACES, plants=((-2.2, 1.6), (2.6, 1.5)),
         clutter=((-0.9, 1.8), (1.5, 1.8), (2.8, -0.2), (-2.8, -0.9)), magazines=((-1.5, 0.2), (1.5, 0.0), (-1.1, -1.6)),
-        rug_centre=None, window_w=100,
+        centre_m=ROOM_CENTRE_M, half_m=ROOM_HALF_M, rug_centre=None, window_w=100,
     )  # fmt: skip
     walk = CameraWalk(
         azimuth_deg=(-46, -17, 15, 45),
@@ -155,12 +165,13 @@ def foot_stool() -> Case:
         top=(0.88, 0.66, 0.16), top_accent=(0.15, 0.20, 0.35), trousers=(0.32, 0.16, 0.24), shoes=(0.90, 0.90, 0.92),
     )  # fmt: skip
     room = RoomLook(
-        walls=("wallpaper", "plaster", "bricks"), wall_color=(0.62, 0.50, 0.42),
+        walls=_walls("wallpaper", "plaster", "bricks", color=(0.62, 0.50, 0.42), paper=(0.36, 0.46, 0.56)),
         palette=((0.36, 0.46, 0.56), (0.82, 0.80, 0.72), (0.86, 0.62, 0.30), (0.20, 0.26, 0.36)),
-        floor_color=(0.66, 0.50, 0.34), shelf_x=-1.2, plants=((1.2, 1.6), (-2.7, 1.3)),
+        floor_color=(0.66, 0.50, 0.34), floor="planks", shelves=(("back", -1.2),), window=WINDOW,
+        pictures=PICTURE_PLACES, plants=((1.2, 1.6), (-2.7, 1.3)),
         clutter=((0.2, 1.8), (2.7, 1.2), (-2.2, 1.8), (2.8, -1.0)),
         magazines=((1.2, 0.5), (-1.2, 0.3), (0.9, -1.3), (-1.0, -1.2)),
-        rug_centre=None, window_w=100,
+        centre_m=ROOM_CENTRE_M, half_m=ROOM_HALF_M, rug_centre=None, window_w=100,
     )  # fmt: skip
     walk = CameraWalk(
         azimuth_deg=(-42, -15, 14, 40), distance_m=(2.75, 2.6, 2.55, 2.8), height_m=(1.45, 1.5, 1.4, 1.5), target_m=(0, 0, 0.80)
@@ -172,6 +183,17 @@ def foot_stool() -> Case:
 
 
 SAMPLES = {"sit_chair": sit_chair, "sit_sofa": sit_sofa, "lean_table": lean_table, "foot_stool": foot_stool}
+
+
+def _walls(
+    back: Covering, left: Covering, right: Covering, *, color: Color, paper: Color
+) -> dict[Side, tuple[Covering, Color]]:
+    """Coverings in their colour; the wall behind the photographer is painted."""
+
+    def wall(covering: Covering) -> tuple[Covering, Color]:
+        return covering, paper if covering == "wallpaper" else color
+
+    return {"back": wall(back), "left": wall(left), "right": wall(right), "front": ("paint", (0.8, 0.77, 0.7))}
 
 
 def _seated() -> tuple[Touch, ...]:

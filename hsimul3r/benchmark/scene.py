@@ -10,9 +10,13 @@ from numpy import ndarray
 from hsimul3r.benchmark.objects.pieces import Furniture
 
 Color = tuple[float, float, float]
-Wall = Literal["bricks", "plaster", "wallpaper"]
-Outfit = Literal["tee", "shirt", "sweater"]
-Haircut = Literal["short", "parted", "bun", "cropped"]
+Covering = Literal["bricks", "plaster", "wallpaper", "paint"]
+Flooring = Literal["planks", "tiles", "carpet", "concrete"]
+Side = Literal["back", "left", "right", "front"]
+"""Walls of a room as seen from its front, -Y."""
+Outfit = Literal["tee", "shirt", "sweater", "longsleeve", "jacket"]
+Legwear = Literal["trousers", "shorts", "skirt"]
+Haircut = Literal["short", "parted", "bun", "cropped", "shaved", "ponytail", "bob"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +53,7 @@ class PosedBody:
 
 @dataclass(frozen=True, kw_only=True)
 class PersonLook:
-    """Clothes, hair and skin. Colours are sRGB in [0, 1]."""
+    """Clothes, hair and skin. Colours are sRGB in [0, 1]; `trousers` is the colour of whatever the legs wear."""
 
     skin: Color
     hair: Color
@@ -59,24 +63,42 @@ class PersonLook:
     top_accent: Color
     trousers: Color
     shoes: Color
+    legwear: Legwear = "trousers"
+    beard: float = 0.0
+    """0 none, 1 full."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RoomLook:
-    """Surfaces and things of a room; places are (x, y) in metres. `walls` are back, left and right."""
+    """A room: a box of `half_m` about `centre_m`, what covers it, what stands in it and what lights it.
 
-    walls: tuple[Wall, Wall, Wall]
-    wall_color: Color
-    palette: tuple[Color, ...]
+    Places on a wall are (side, metres to the right of its middle as seen from inside); places on the floor are (x, y) in the
+    world.
+    """
+
+    walls: Mapping[Side, tuple[Covering, Color]]
+    palette: tuple[Color, Color, Color, Color]
+    """Colours of wallpaper, rug and curtains, the ground first."""
+    floor: Flooring
     floor_color: Color
-    shelf_x: float
+    window: tuple[Side, float]
+    shelves: tuple[tuple[Side, float], ...]
+    pictures: tuple[tuple[Side, float], ...]
     plants: tuple[tuple[float, float], ...]
     clutter: tuple[tuple[float, float], ...]
     magazines: tuple[tuple[float, float], ...] = ()
+    obstacles: tuple[tuple[float, float], ...] = ()
+    """Piles of boxes that may hide a bit of the person or an object from some cameras."""
     rug_centre: tuple[float, float] | None = None
     rug_yaw_deg: float = 0.0
+    centre_m: tuple[float, float] = (0.0, 0.0)
+    half_m: tuple[float, float] = (3.6, 3.6)
+    height_m: float = 2.6
     window_w: float = 90.0
+    window_color: Color = (1.0, 0.96, 0.9)
     lamp_w: float = 40.0
+    lamp_color: Color = (1.0, 0.93, 0.82)
+    lamp_at: tuple[float, float] = (0.4, -1.2)
 
 
 @dataclass(frozen=True, kw_only=True)

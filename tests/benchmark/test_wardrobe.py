@@ -7,16 +7,15 @@ from scipy.spatial import cKDTree
 from hsimul3r.benchmark.look.wardrobe import dress
 from hsimul3r.benchmark.posing.keyposes import KeyPose
 from hsimul3r.benchmark.samples import SAMPLES
-from hsimul3r.benchmark.scene import PosedBody
 from hsimul3r.body.model import embedded_body
 
 
 @pytest.fixture(scope="module")
 def dressed():
     body = embedded_body()
-    posed = PosedBody(betas=np.zeros(10), pose=KeyPose().axis_angles(), transl=np.zeros(3))
-    meshes, materials = dress(body, posed, SAMPLES["sit_sofa"]().look, np.random.default_rng(0))
-    return body.vertices(posed.betas, posed.pose, posed.transl), meshes, materials
+    posed = np.zeros(10), KeyPose().axis_angles(), np.zeros(3)
+    figure = dress(body, posed[0], SAMPLES["sit_sofa"]().look, np.random.default_rng(0))
+    return body.vertices(*posed), figure.posed(*posed[1:]), figure.materials
 
 
 def test_every_mesh_has_its_material_and_texture_coordinates(dressed):

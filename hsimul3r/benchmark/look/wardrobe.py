@@ -17,9 +17,9 @@ from scipy.sparse import csr_matrix
 from scipy.spatial import ConvexHull
 
 from hsimul3r.benchmark.camera.shot import Material, TexturedMesh
-from hsimul3r.benchmark.look import textures
-from hsimul3r.benchmark.scene import PersonLook, PosedBody
-from hsimul3r.body.model import SkinnedPoints, SmplxFormatBody, rodrigues
+from hsimul3r.benchmark.look import swatches, textures
+from hsimul3r.benchmark.scene import PersonLook
+from hsimul3r.body.model import SmplxFormatBody, rodrigues
 from hsimul3r.conventions import SMPLX_JOINTS
 
 Rng = np.random.Generator
@@ -39,6 +39,11 @@ HAIRLINE = np.array(
     ]
 )
 """Lowest hair (height above the eyes) by depth z in the T-pose, metres."""
+BOB_LINE = np.array(
+    [[-0.08, -0.125], [0.0, -0.12], [0.03, -0.10], [0.05, -0.07], [0.068, 0.0], [0.08, 0.022], [0.115, 0.05], [0.15, 0.058]]
+)
+HAIR_M = {"short": 0.016, "parted": 0.022, "bun": 0.014, "ponytail": 0.014, "bob": 0.026, "cropped": 0.007, "shaved": 0.003}
+EASE_M = {"tee": 0.011, "shirt": 0.010, "sweater": 0.016, "longsleeve": 0.009, "jacket": 0.021}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,16 +66,21 @@ class Cloth:
 
     @property
     def is_border(self) -> Bool[ndarray, "points"]:
-        edges = np.sort(np.concatenate([self.faces[:, [0, 1]], self.faces[:, [1, 2]], self.faces[:, [2, 0]]]), axis=1)
-        unique, count = np.unique(edges, axis=0, return_counts=True)
+        unique, count = self._edges
         border = np.zeros(len(self.points), bool)
         border[unique[count == 1]] = True
         return border
 
+    @property
+    def _edges(self) -> tuple[Int[ndarray, "edges 2"], Int[ndarray, "edges"]]:
+        """Edges, smaller end first, and how many triangles each has."""
+        edges = np.sort(np.concatenate([self.faces[:, [0, 1]], self.faces[:, [1, 2]], self.faces[:, [2, 0]]]), axis=1)
+        keys, count = np.unique(edges[:, 0] * len(self.points) + edges[:, 1], return_counts=True)
+        return np.column_stack(np.divmod(keys, len(self.points))), count
+
     def smoothed(self, rounds: int) -> "Cloth":
         """Each point at the mean of its neighbours, `rounds` times; border points stay."""
-        edges = np.concatenate([self.faces[:, [0, 1]], self.faces[:, [1, 2]], self.faces[:, [2, 0]]])
-        edges = np.unique(np.concatenate([edges, edges[:, ::-1]]), axis=0)
+        edges = np.concatenate([self._edges[0], self._edges[0][:, ::-1]])
         count = np.bincount(edges[:, 0], minlength=len(self.points))
         mean = csr_matrix((1.0 / count[edges[:, 0]], (edges[:, 0], edges[:, 1])), shape=(len(self.points),) * 2)
         points, border = self.points.copy(), self.is_border
@@ -94,11 +104,49 @@ class Cloth:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Figure:
-    """The T-pose to dress, its joints, and how to pose what was made on it."""
+class Garment:
+    """Something worn (skin and hair too), ready to be posed; its material has the name `material`."""
+
+    name: str
+    material: str
+    cloth: Cloth
+    uv: Float[ndarray, "faces 3 2"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A dressed person: made once in T-pose, posed for every moment."""
 
     body: SmplxFormatBody
-    posed: PosedBody
+    betas: Float[ndarray, "10"]
+    garments: tuple[Garment, ...]
+    materials: dict[str, Material]
+    skinning: csr_matrix
+    """Weights of all garments' points, one after the other."""
+
+    def posed(self, pose: Float[ndarray, "55 3"], transl: Float[ndarray, "3"]) -> list[TexturedMesh]:
+        """Meshes in the world by linear blend skinning; faces and texture coordinates are the same arrays in every pose."""
+        R, _, offsets = self.body.skeleton.transforms(
+            torch.as_tensor(self.betas), rodrigues(torch.as_tensor(pose)), torch.as_tensor(transl)
+        )
+        frames = np.concatenate([R.numpy(), offsets.numpy()[..., None]], axis=-1).reshape(55, 12)
+        blended = (self.skinning @ frames).reshape(-1, 3, 4)
+        rest = np.concatenate([garment.cloth.points for garment in self.garments])
+        points = np.einsum("pxy,py->px", blended[..., :3], rest) + blended[..., 3]
+        starts = np.cumsum([len(garment.cloth.points) for garment in self.garments])[:-1]
+        return [
+            TexturedMesh(
+                name=garment.name, group="person", material=garment.material, vertices=vertices, faces=garment.cloth.faces,
+                uv=garment.uv, is_smooth=True,
+            )
+            for garment, vertices in zip(self.garments, np.split(points, starts))
+        ]  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Dummy:
+    """The T-pose to dress and its joints."""
+
     bare: Cloth
     joints: Float[ndarray, "55 3"]
 
@@ -110,119 +158,111 @@ class _Figure:
         """The middle between the eyes."""
         return (self.joint("left_eye_smplhf") + self.joint("right_eye_smplhf")) / 2
 
-    def pose(self, cloth: Cloth) -> Float[ndarray, "points 3"]:
-        """Linear blend skinning of a cloth."""
-        betas = torch.as_tensor(self.posed.betas)
-        R, _, offsets = self.body.skeleton.transforms(
-            betas, rodrigues(torch.as_tensor(self.posed.pose)), torch.as_tensor(self.posed.transl)
-        )
-        still = torch.zeros(len(cloth.points), 3, 10, dtype=torch.float64)
-        points = SkinnedPoints(template=torch.as_tensor(cloth.points), shapes=still, weights=torch.as_tensor(cloth.weights))
-        return points.posed(betas, R, offsets).numpy()
 
-    def mesh(self, name: str, cloth: Cloth, uv: Float[ndarray, "faces 3 2"]) -> TexturedMesh:
-        """A cloth as the renderer wants it; its material has its name."""
-        return TexturedMesh(
-            name=name, group="person", material=name, vertices=self.pose(cloth), faces=cloth.faces, uv=uv, is_smooth=True
-        )
-
-
-def dress(
-    body: SmplxFormatBody, posed: PosedBody, look: PersonLook, rng: Rng
-) -> tuple[list[TexturedMesh], dict[str, Material]]:
-    """Meshes and materials of a clothed person. `body` is the fine version of the embedded body."""
+def dress(body: SmplxFormatBody, betas: Float[ndarray, "10"], look: PersonLook, rng: Rng, *, scale: int = 1) -> Figure:
+    """Dress a person. `body` is the fine version of the embedded body, `scale` that of the textures (swatches.py)."""
     rest = np.zeros((55, 3))
-    bare = Cloth(points=body.vertices(posed.betas, rest, np.zeros(3)), weights=body.weights, faces=body.faces)
-    figure = _Figure(body=body, posed=posed, bare=bare, joints=body.joints(posed.betas, rest, np.zeros(3)))
-    meshes = [
-        *_skin(figure, look),
-        *_hair(figure, look, rng),
-        _top(figure, look, rng),
-        _trousers(figure, rng),
-        *_shoes(figure),
-    ]
-    return meshes, _materials(figure, look, rng)
+    bare = Cloth(points=body.vertices(betas, rest, np.zeros(3)), weights=body.weights, faces=body.faces)
+    dummy = _Dummy(bare=bare, joints=body.joints(betas, rest, np.zeros(3)))
+    garments = (
+        *_skin(dummy, look),
+        *_hair(dummy, look, rng),
+        _top(dummy, look, rng),
+        _legs(dummy, look, rng),
+        _shoes(dummy),
+    )
+    skinning = csr_matrix(np.concatenate([garment.cloth.weights for garment in garments]))
+    materials = _materials(dummy, look, rng, scale)
+    return Figure(body=body, betas=np.asarray(betas, float), garments=garments, materials=materials, skinning=skinning)
 
 
-def _materials(figure: _Figure, look: PersonLook, rng: Rng) -> dict[str, Material]:
+def _materials(dummy: _Dummy, look: PersonLook, rng: Rng, scale: int) -> dict[str, Material]:
+    skin = swatches.tinted(swatches.drawn("skin", rng, scale), look.skin)
+    legs = swatches.tinted(swatches.drawn("fabric", rng, scale), look.trousers)
+    hair = swatches.tinted(swatches.drawn("strands", rng, scale), look.hair)
     return {
-        "head": Material(image=_face_picture(figure, look, rng), roughness=0.5),
-        "skin": Material(image=textures.skin(rng, 512, look.skin), roughness=0.5),
+        "head": Material(image=_face_picture(skin, look), roughness=0.5),
+        "skin": Material(image=skin, roughness=0.5),
         "eyes": Material(image=_eye_picture(), roughness=0.1),
-        "hair": Material(image=_hair_picture(look, rng), roughness=0.55, bump_m=0.002),
-        "top": Material(image=_top_picture(look, rng), roughness=0.9, bump_m=0.001, sheen=0.2),
-        "trousers": Material(
-            image=textures.fabric(rng, 1024, look.trousers, flecks=0.25), roughness=0.9, bump_m=0.001, sheen=0.1
-        ),
+        "hair": Material(image=hair, roughness=0.55, bump_m=0.002),
+        "top": Material(image=_top_picture(look, rng, scale), roughness=0.9, bump_m=0.001, sheen=0.2),
+        "trousers": Material(image=legs, roughness=0.9, bump_m=0.001, sheen=0.1),
         "shoes": Material(image=_shoe_picture(look), roughness=0.6),
     }
 
 
-def _skin(figure: _Figure, look: PersonLook) -> list[TexturedMesh]:
+def _skin(dummy: _Dummy, look: PersonLook) -> list[Garment]:
     """Head, eyeballs, and the skin that clothes leave bare."""
-    bare, owner = figure.bare, figure.bare.weights.argmax(1)
+    bare, owner = dummy.bare, dummy.bare.weights.argmax(1)
+    x, y, _ = bare.points.T
     is_eye = np.isin(owner, [SMPLX_JOINTS.index(f"{side}_eye_smplhf") for side in ("left", "right")])
-    neck = figure.joint("neck")[1] - 0.03
-    is_head = ~is_eye & (bare.points[:, 1] > neck) & (np.abs(bare.points[:, 0]) < 0.15)
-    sleeve = _sleeve_end(figure, look) - 0.03
-    is_limb = (
-        ~is_head
-        & ~is_eye
-        & ((np.abs(bare.points[:, 0]) > sleeve) | ((bare.points[:, 1] > neck - 0.07) & (np.abs(bare.points[:, 0]) < 0.12)))
-    )
-    head, limbs = bare.region(_grown(bare, is_head)), bare.region(_grown(bare, is_limb))
+    neck = dummy.joint("neck")[1] - 0.03
+    is_head = ~is_eye & (y > neck) & (np.abs(x) < 0.15)
+    is_bare = (np.abs(x) > _sleeve_end(dummy, look) - 0.03) | ((y > neck - 0.07) & (np.abs(x) < 0.12))
+    if look.legwear != "trousers":
+        is_bare |= (y < _hem(dummy, look) + 0.04) & (y > dummy.joint("left_ankle")[1] + 0.005) & (np.abs(x) < 0.35)
+    head, limbs = bare.region(_grown(bare, is_head)), bare.region(_grown(bare, is_bare & ~is_head & ~is_eye))
     eyes = bare.region(is_eye)
     side = np.sign(eyes.points[:, 0])[:, None]
-    centre = np.column_stack([side * abs(figure.joint("left_eye_smplhf")[0]), np.full(len(side), figure.eyes[1])])
+    centre = np.column_stack([side * abs(dummy.joint("left_eye_smplhf")[0]), np.full(len(side), dummy.eyes[1])])
     eye_uv = 0.5 + (eyes.points[:, :2] - centre) / 0.036
     return [
-        figure.mesh("head", head, _front_back_uv(head, figure.eyes[:2] - (0, 0.02), HEAD_M)),
-        figure.mesh("skin", limbs, _side_uv(limbs, 0.5)),
-        figure.mesh("eyes", eyes, eye_uv[eyes.faces]),
+        _garment("head", head, _front_back_uv(head, dummy.eyes[:2] - (0, 0.02), HEAD_M)),
+        _garment("skin", limbs, _side_uv(limbs, 0.5)),
+        _garment("eyes", eyes, eye_uv[eyes.faces]),
     ]
 
 
-def _hair(figure: _Figure, look: PersonLook, rng: Rng) -> list[TexturedMesh]:
-    """A cap of hair over the scalp, thinner at its border; a bun where the haircut has one."""
-    bare, eyes = figure.bare, figure.eyes
+def _garment(name: str, cloth: Cloth, uv: Float[ndarray, "faces 3 2"], material: str | None = None) -> Garment:
+    return Garment(name=name, material=material or name, cloth=cloth, uv=uv)
+
+
+def _hair(dummy: _Dummy, look: PersonLook, rng: Rng) -> list[Garment]:
+    """A cap of hair over the scalp, thinner at its border; a bun or a tail where the haircut has one."""
+    bare, eyes, is_bob = dummy.bare, dummy.eyes, look.haircut == "bob"
     height, depth = bare.points[:, 1] - eyes[1], bare.points[:, 2] - eyes[2] + 0.113
-    is_ear = (np.abs(bare.points[:, 0]) > 0.072) & (height < 0.012) & (depth > 0.005)
-    scalp = (height > np.interp(depth, HAIRLINE[:, 0], HAIRLINE[:, 1])) & ~is_ear & (np.abs(bare.points[:, 0]) < 0.13)
-    thick = {"short": 0.016, "parted": 0.022, "bun": 0.014, "cropped": 0.007}[look.haircut]
+    line = HAIRLINE if not is_bob else BOB_LINE
+    is_ear = (np.abs(bare.points[:, 0]) > 0.072) & (height < 0.012) & (depth > 0.005) & (not is_bob)
+    scalp = (height > np.interp(depth, line[:, 0], line[:, 1])) & ~is_ear & (np.abs(bare.points[:, 0]) < 0.13)
+    thick = HAIR_M[look.haircut]
     below = bare.region(scalp)
     rim = np.where(below.is_border, 0.003, thick)
-    cap = below.eased(below, rim).smoothed(3).eased(below, 0.8 * rim).subdivided().subdivided()
+    cap = below.eased(below, rim).smoothed(12 if is_bob else 3).eased(below, 0.8 * rim).subdivided()
     side = 1 + 0.35 * np.tanh(cap.points[:, 0] / 0.03) if look.haircut == "parted" else 1.0
     tufts = 0.16 * thick * _waves(rng, cap.points, (0.012, 0.05)) * side
     cap = cap.displaced(np.where(cap.is_border, 0.0, tufts))
-    meshes = [figure.mesh("hair", cap, _polar_uv(cap, eyes))]
-    if look.haircut == "bun":
-        meshes.append(replace(_bun(figure, rng), name="bun"))
-    return meshes
+    garments = [_garment("hair", cap, _polar_uv(cap, eyes))]
+    if look.haircut in ("bun", "ponytail"):
+        garments.append(_knot(dummy, rng, is_tail=look.haircut == "ponytail"))
+    return garments
 
 
-def _bun(figure: _Figure, rng: Rng) -> TexturedMesh:
-    ball = trimesh.creation.icosphere(subdivisions=4, radius=0.042)
-    centre = figure.eyes + np.array([0, 0.055, -0.185])
-    weights = np.zeros((len(ball.vertices), 55))
+def _knot(dummy: _Dummy, rng: Rng, *, is_tail: bool) -> Garment:
+    """A bun, or a tail that hangs down behind the neck; both turn with the head."""
+    ball = trimesh.creation.icosphere(subdivisions=3, radius=0.042)
+    points = np.asarray(ball.vertices) * (1, 0.85, 0.8)
+    if is_tail:
+        down = (1 - points[:, 1] / 0.036) / 2
+        points = points * (0.62 + 0.2 * np.sin(np.pi * down))[:, None] - np.outer(down, (0, 0.17, 0.012))
+    centre = dummy.eyes + np.array([0, 0.055, -0.185])
+    weights = np.zeros((len(points), 55))
     weights[:, SMPLX_JOINTS.index("head")] = 1.0
-    cloth = Cloth(points=np.asarray(ball.vertices) * (1, 0.85, 0.8) + centre, weights=weights, faces=np.asarray(ball.faces))
+    cloth = Cloth(points=points + centre, weights=weights, faces=np.asarray(ball.faces))
     cloth = cloth.displaced(0.002 * _waves(rng, cloth.points, (0.01, 0.03)))
-    return figure.mesh("hair", cloth, _polar_uv(cloth, centre))
+    return _garment("knot", cloth, _polar_uv(cloth, centre), material="hair")
 
 
-def _top(figure: _Figure, look: PersonLook, rng: Rng) -> TexturedMesh:
-    bare, neck = figure.bare, figure.joint("neck")
+def _top(dummy: _Dummy, look: PersonLook, rng: Rng) -> Garment:
+    bare, neck = dummy.bare, dummy.joint("neck")
     x, y, z = bare.points.T
-    hem, sleeve = figure.joint("pelvis")[1] - 0.045, _sleeve_end(figure, look)
-    opening = neck[1] - (0.012 if look.outfit == "tee" else -0.006) - 0.30 * (z - neck[2])
+    hem, sleeve = dummy.joint("pelvis")[1] - 0.045, _sleeve_end(dummy, look)
+    opening = neck[1] - (0.012 if look.outfit in ("tee", "longsleeve") else -0.006) - 0.30 * (z - neck[2])
     is_arm = np.abs(x) > 0.2
     below = bare.region((y > hem) & (np.abs(x) < sleeve) & (is_arm | (y < opening)))
-    ease = {"tee": 0.011, "shirt": 0.010, "sweater": 0.016}[look.outfit]
-    cloth = below.smoothed(6).eased(below, ease).smoothed(2)
-    cloth = _cut(cloth, below, sleeve, hem).subdivided().subdivided()
+    cloth = below.smoothed(6).eased(below, EASE_M[look.outfit]).smoothed(2)
+    cloth = _cut(cloth, below, sleeve, hem).subdivided()
     folds = 0.0035 * _waves(rng, cloth.points, (0.05, 0.20)) + 0.0012 * _waves(rng, cloth.points, (0.02, 0.05))
-    return figure.mesh("top", cloth.displaced(folds), _front_back_uv(cloth, np.array([0.0, 0.24]), 1.5))
+    return _garment("top", cloth.displaced(folds), _front_back_uv(cloth, np.array([0.0, 0.24]), 1.5))
 
 
 def _cut(cloth: Cloth, below: Cloth, sleeve: float, hem: float) -> Cloth:
@@ -234,22 +274,30 @@ def _cut(cloth: Cloth, below: Cloth, sleeve: float, hem: float) -> Cloth:
     return replace(cloth, points=points)
 
 
-def _trousers(figure: _Figure, rng: Rng) -> TexturedMesh:
-    bare, waist, hem = figure.bare, figure.joint("pelvis")[1] + 0.055, figure.joint("left_ankle")[1] + 0.012
-    below = bare.region((bare.points[:, 1] < waist) & (bare.points[:, 1] > hem) & (np.abs(bare.points[:, 0]) < 0.35))
-    fall = np.clip((figure.joint("pelvis")[1] - below.points[:, 1]) / (figure.joint("pelvis")[1] - hem), 0, 1)
+def _legs(dummy: _Dummy, look: PersonLook, rng: Rng) -> Garment:
+    """Trousers or shorts."""
+    bare, pelvis, hem = dummy.bare, dummy.joint("pelvis")[1], _hem(dummy, look)
+    y = bare.points[:, 1]
+    below = bare.region((y < pelvis + 0.055) & (y > hem) & (np.abs(bare.points[:, 0]) < 0.35))
+    fall = np.clip((pelvis - below.points[:, 1]) / (pelvis - hem), 0, 1)
     cloth = below.smoothed(5).eased(below, 0.006 + 0.016 * fall**1.5)
     points, border = cloth.points.copy(), cloth.is_border
     points[border & (points[:, 1] < hem + 0.06), 1] = hem
-    cloth = replace(cloth, points=points).subdivided().subdivided()
-    fold = np.clip((figure.joint("pelvis")[1] - cloth.points[:, 1]) / 0.4, 0.3, 1.0)
+    cloth = replace(cloth, points=points).subdivided()
+    fold = np.clip((pelvis - cloth.points[:, 1]) / 0.4, 0.3, 1.0)
     folds = fold * (0.003 * _waves(rng, cloth.points, (0.04, 0.16)) + 0.001 * _waves(rng, cloth.points, (0.015, 0.04)))
-    return figure.mesh("trousers", cloth.displaced(folds), _side_uv(cloth, 0.6))
+    return _garment("trousers", cloth.displaced(folds), _side_uv(cloth, 0.6))
 
 
-def _shoes(figure: _Figure) -> list[TexturedMesh]:
+def _hem(dummy: _Dummy, look: PersonLook) -> float:
+    """Height of the trousers' lower end in the T-pose."""
+    ankle, knee = dummy.joint("left_ankle")[1], dummy.joint("left_knee")[1]
+    return ankle + 0.012 if look.legwear == "trousers" else knee + 0.05
+
+
+def _shoes(dummy: _Dummy) -> Garment:
     """Smooth shoes around the bare feet, the sole as low as the bare foot's and no lower, so that they stand where it does."""
-    bare, ankle = figure.bare, figure.joint("left_ankle")[1] + 0.028
+    bare, ankle = dummy.bare, dummy.joint("left_ankle")[1] + 0.028
     below = bare.region(bare.points[:, 1] < ankle)
     sole = below.points[:, 1].min()
     upper = np.clip((below.points[:, 1] - sole - 0.055) / 0.02, 0, 1)
@@ -261,7 +309,7 @@ def _shoes(figure: _Figure) -> list[TexturedMesh]:
         cloth, points=np.column_stack([cloth.points[:, 0], np.maximum(cloth.points[:, 1], sole), cloth.points[:, 2]])
     )
     uv = np.stack([cloth.points[:, 2] / 0.4, np.clip((cloth.points[:, 1] - sole) / 0.16, 0.01, 0.99)], axis=-1)
-    return [figure.mesh("shoes", cloth, uv[cloth.faces])]
+    return _garment("shoes", cloth, uv[cloth.faces])
 
 
 def _way_out_of_hull(
@@ -277,9 +325,9 @@ def _way_out_of_hull(
     return np.clip(way, 0.0, 0.05)
 
 
-def _sleeve_end(figure: _Figure, look: PersonLook) -> float:
+def _sleeve_end(dummy: _Dummy, look: PersonLook) -> float:
     """Distance of the cuff from the midline in the T-pose."""
-    shoulder, elbow, wrist = (figure.joint(f"left_{name}")[0] for name in ("shoulder", "elbow", "wrist"))
+    shoulder, elbow, wrist = (dummy.joint(f"left_{name}")[0] for name in ("shoulder", "elbow", "wrist"))
     return shoulder + 0.62 * (elbow - shoulder) if look.outfit == "tee" else elbow + 0.9 * (wrist - elbow)
 
 
@@ -328,23 +376,22 @@ def _polar_uv(cloth: Cloth, centre: Float[ndarray, "3"]) -> Float[ndarray, "face
     return uv
 
 
-def _face_picture(figure: _Figure, look: PersonLook, rng: Rng) -> textures.Image:
+def _face_picture(skin: textures.Image, look: PersonLook) -> textures.Image:
     """Front and back of the head, side by side: skin, brows, lids, nostrils, lips, cheeks; stubble under short hair."""
-    side = 1024
+    side = len(skin)
     per_m = side / HEAD_M
-    skin = textures.skin(rng, side, look.skin)
 
     def at(x: float, y: float) -> tuple[int, int]:
         return int(side / 2 + x * per_m), int(side / 2 - (y + 0.02) * per_m)
 
     face = skin.copy()
-    cheeks, stubble = np.zeros((side, side)), np.zeros((side, side))
+    cheeks, stubble = np.zeros((side, side), np.float32), np.zeros((side, side), np.float32)
     for sign in (-1, 1):
         cv2.circle(cheeks, at(sign * 0.045, -0.04), int(0.02 * per_m), 1.0, -1)
     cv2.ellipse(stubble, at(0, -0.07), (int(0.055 * per_m), int(0.04 * per_m)), 0, 0, 360, 1.0, -1)
     face = _tinted(face, cheeks, (1.0, 0.78, 0.74), 0.5, per_m)
-    if look.haircut in ("cropped", "parted", "short"):
-        face = _tinted(face, stubble, (0.72, 0.70, 0.70), 0.6, per_m)
+    if look.beard > 0:
+        face = _tinted(face, stubble, np.clip(np.asarray(look.hair) / look.skin, 0.25, 1.0).tolist(), 0.9 * look.beard, per_m)
     dark, hair = np.asarray(look.skin) * 0.35, np.asarray(look.hair)
     for sign in (-1, 1):
         arc = np.array([at(sign * x, y) for x, y in ((0.013, 0.014), (0.024, 0.019), (0.036, 0.019), (0.048, 0.012))], np.int32)
@@ -360,7 +407,7 @@ def _face_picture(figure: _Figure, look: PersonLook, rng: Rng) -> textures.Image
     )
     cv2.ellipse(face, at(0, -0.069), (int(0.022 * per_m), int(0.0085 * per_m)), 0, 0, 180, lips.tolist(), -1, cv2.LINE_AA)
     cv2.line(face, at(-0.024, -0.0675), at(0.024, -0.0675), (0.6 * dark).tolist(), int(0.0016 * per_m), cv2.LINE_AA)
-    return np.clip(np.concatenate([cv2.GaussianBlur(face, (0, 0), 1.6), skin], axis=1), 0, 1)
+    return np.clip(np.concatenate([cv2.GaussianBlur(face, (0, 0), 0.0006 * per_m), skin], axis=1), 0, 1)
 
 
 def _tinted(image: textures.Image, mask: ndarray, tint: Sequence[float], strength: float, per_m: float) -> textures.Image:
@@ -369,53 +416,69 @@ def _tinted(image: textures.Image, mask: ndarray, tint: Sequence[float], strengt
 
 
 def _eye_picture() -> textures.Image:
-    eye = np.ones((128, 128, 3)) * (0.90, 0.88, 0.85)
+    eye = np.full((128, 128, 3), (0.90, 0.88, 0.85), np.float32)
     for radius, color in ((23, (0.13, 0.09, 0.06)), (20, (0.30, 0.20, 0.12)), (9, (0.02, 0.02, 0.02))):
         cv2.circle(eye, (64, 64), radius, color, -1, cv2.LINE_AA)
     return eye
 
 
-def _hair_picture(look: PersonLook, rng: Rng) -> textures.Image:
-    strands = textures.fractal_noise(rng, (1024, 1024), slope=0.6, stretch=30)
-    locks = textures.fractal_noise(rng, (1024, 1024), slope=1.4, stretch=8)
-    return np.clip(np.asarray(look.hair) * (0.45 + 0.7 * strands + 0.7 * locks)[..., None], 0, 1)
-
-
-def _top_picture(look: PersonLook, rng: Rng) -> textures.Image:
-    """Front and back of the top: a printed tee, a checked shirt with a button strip, or a striped sweater."""
-    side = 1024
-    cloth = textures.fabric(rng, side, (1.0, 1.0, 1.0), flecks=0.15 if look.outfit != "sweater" else 0.4)
-    x, y = np.meshgrid(np.arange(side) / side, np.arange(side) / side)
-    accent = np.zeros((side, side))
-    if look.outfit == "shirt":
-        accent = 0.45 * (np.mod(x * 62, 1) < 0.28) + 0.45 * (np.mod(y * 62, 1) < 0.28)
-    elif look.outfit == "sweater":
-        accent = ((np.mod(y * 26, 1) < 0.22) & (y > 0.34) & (y < 0.50)).astype(float)
-    color = np.asarray(look.top) * (1 - accent[..., None]) + np.asarray(look.top_accent) * accent[..., None]
+def _top_picture(look: PersonLook, rng: Rng, scale: int) -> textures.Image:
+    """Front and back of the top: printed tee, checked shirt, striped sweater, plain long sleeves, zipped jacket."""
+    cloth = swatches.tinted(swatches.drawn("fabric", rng, scale), (1.0, 1.0, 1.0))
+    side = len(cloth)
+    accent = _pattern(look, side, rng)[..., None]
+    color = (np.asarray(look.top) * (1 - accent) + np.asarray(look.top_accent) * accent).astype(np.float32)
     front, back = color.copy(), color
     if look.outfit == "tee":
-        cv2.circle(front, (side // 2, int(0.46 * side)), int(0.055 * side), look.top_accent, -1, cv2.LINE_AA)
-        cv2.ellipse(
-            front,
-            (side // 2, int(0.475 * side)),
-            (int(0.085 * side), int(0.018 * side)),
-            -12,
-            0,
-            360,
-            look.top,
-            -1,
-            cv2.LINE_AA,
-        )
-        cv2.rectangle(front, (int(0.44 * side), int(0.53 * side)), (int(0.56 * side), int(0.545 * side)), look.top_accent, -1)
-    if look.outfit == "shirt":
-        cv2.line(front, (side // 2, 0), (side // 2, side), (0.8 * np.asarray(look.top)).tolist(), 5)
+        _print_logo(front, look, rng)
+    elif look.outfit == "shirt":
+        cv2.line(front, (side // 2, 0), (side // 2, side), (0.8 * np.asarray(look.top)).tolist(), max(side // 200, 1))
         for i in range(14):
-            cv2.circle(front, (side // 2, int(0.33 * side) + i * 36), 4, look.top_accent, -1, cv2.LINE_AA)
+            cv2.circle(front, (side // 2, int((0.33 + 0.035 * i) * side)), side // 256, look.top_accent, -1, cv2.LINE_AA)
+    elif look.outfit == "jacket":
+        cv2.line(front, (side // 2, 0), (side // 2, side), look.top_accent, max(side // 90, 1), cv2.LINE_AA)
+        for sign in (-1, 1):
+            low, high = (
+                (int((0.5 + sign * 0.055) * side), int(0.62 * side)),
+                (int((0.5 + sign * 0.10) * side), int(0.56 * side)),
+            )
+            cv2.line(front, low, high, (0.6 * np.asarray(look.top)).tolist(), max(side // 128, 1), cv2.LINE_AA)
     return np.clip(np.concatenate([front * cloth, back * cloth[:, ::-1]], axis=1), 0, 1)
 
 
+def _pattern(look: PersonLook, side: int, rng: Rng) -> Float[ndarray, "side side"]:
+    """Share of the accent colour: checks, stripes, or none."""
+    x, y = np.meshgrid(np.arange(side, dtype=np.float32) / side, np.arange(side, dtype=np.float32) / side)
+    if look.outfit == "shirt":
+        count = rng.integers(30, 70)
+        vertical, level = 0.45 * (np.mod(x * count, 1) < 0.28), 0.45 * (np.mod(y * count, 1) < 0.28)
+        return vertical + level * (rng.random() < 0.7)
+    if look.outfit == "sweater":
+        low = rng.uniform(0.32, 0.44)
+        return ((np.mod(y * rng.integers(14, 30), 1) < 0.3) & (y > low) & (y < low + rng.uniform(0.06, 0.3))).astype(np.float32)
+    return np.zeros((side, side), np.float32)
+
+
+def _print_logo(front: textures.Image, look: PersonLook, rng: Rng) -> None:
+    """A round, a bar or a word on the chest, in place."""
+    side, tone, ground = len(front), look.top_accent, look.top
+    kind = rng.integers(4)
+    if kind == 0:
+        cv2.circle(front, (side // 2, int(0.46 * side)), int(0.055 * side), tone, -1, cv2.LINE_AA)
+        band = (int(0.085 * side), int(0.018 * side))
+        cv2.ellipse(front, (side // 2, int(0.475 * side)), band, -12, 0, 360, ground, -1, cv2.LINE_AA)
+        cv2.rectangle(front, (int(0.44 * side), int(0.53 * side)), (int(0.56 * side), int(0.545 * side)), tone, -1)
+    elif kind == 1:
+        cv2.rectangle(front, (int(0.3 * side), int(0.42 * side)), (int(0.7 * side), int(0.47 * side)), tone, -1)
+    elif kind == 2:
+        word = "".join(rng.choice(list("AEKMNORSTUVXZ"), 4))
+        at, thick, ink = (int(0.41 * side), int(0.47 * side)), max(side // 128, 1), np.zeros((side, side), np.uint8)
+        cv2.putText(ink, word, at, cv2.FONT_HERSHEY_DUPLEX, side / 512, 255, thick, cv2.LINE_AA)
+        front += (ink / np.float32(255))[..., None] * (np.asarray(tone, np.float32) - front)
+
+
 def _shoe_picture(look: PersonLook) -> textures.Image:
-    shoe = np.ones((256, 512, 3)) * look.shoes
+    shoe = np.full((256, 512, 3), look.shoes, np.float32)
     shoe[-18:] = 0.92 if sum(look.shoes) < 1.8 else 0.35
     for x in range(300, 430, 26):
         cv2.line(shoe, (x, 60), (x + 12, 200), (0.95 - 0.8 * np.asarray(look.shoes)).tolist(), 4, cv2.LINE_AA)
