@@ -166,23 +166,31 @@ def find_cases(data: Path, experiment: Experiment, *, split: str = "all", names:
 
 
 def _difficulty(folder: Path, experiment: Experiment) -> str:
-    """As the case's own `case.json` says, else as the experiment says. Raises `NoCases` where neither does."""
-    note = folder / "truth" / "case.json"
-    said = json.loads(note.read_text()).get("difficulty") if note.is_file() else experiment.difficulty.get(folder.name)
+    """As the benchmark's own record says, else as the experiment says. Raises `NoCases` where neither does."""
+    said = _record(folder).get("split", experiment.difficulty.get(folder.name))
     if said not in DIFFICULTIES:
         raise NoCases(f"Case '{folder.name}' is {said!r}, none of {', '.join(DIFFICULTIES)}.")
     return said
 
 
+def _record(folder: Path) -> Mapping[str, Any]:
+    """What was written down when the case was built; samples have none."""
+    path = folder / "truth" / "case.json"
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
 def with_views(case: CaseFolder, views: int, place: Path) -> CaseFolder:
     """The case as if only so many photos had been taken: a folder of links below `place`; the case itself where it has
-    exactly so many. Raises `BadCapture` where the benchmark has no such set of views."""
-    if len(case.photos) == views:
+    exactly so many. Raises `BadCapture` where it has no such set of views."""
+    count = len(case.photos)
+    if count == views:
         return case
-    if len(case.photos) != max(VIEW_SETS) or views not in VIEW_SETS:
-        known = f"{len(case.photos)}" if len(case.photos) != max(VIEW_SETS) else ", ".join(map(str, VIEW_SETS))
-        raise BadCapture(case.folder, f"{views} views are not to be had of {len(case.photos)} photos", f"Ask for: {known}.")
-    folder, chosen = place / f"{case.name}-{views}", VIEW_SETS[views]
+    ring = [*_record(case.folder).get("ring", ())] or [*range(count)]
+    if count != len(ring) or views not in VIEW_SETS or not set(VIEW_SETS[views]) <= set(ring):
+        known = [str(n) for n, places in VIEW_SETS.items() if set(places) <= set(ring) and len(ring) == count and n < count]
+        advice = f"Ask for {' or '.join([*known, str(count)])}, or build the benchmark with more views."
+        raise BadCapture(case.folder, f"{views} views are not to be had of its {count} photos", advice)
+    folder, chosen = place / f"{case.name}-{views}", [ring.index(at) for at in VIEW_SETS[views]]
     (folder / "truth").mkdir(parents=True, exist_ok=True)
     for index in chosen:
         _link(case.photos[index], folder / case.photos[index].name)

@@ -165,3 +165,14 @@ def test_patch_is_the_seat_and_not_the_armrests():
     np.testing.assert_array_equal(query.is_over, [True, True, True, False])
     np.testing.assert_allclose(query.distance[:3], [0.05, 0.04, 0.05], atol=1e-9)
     np.testing.assert_allclose(patch.samples[:, 2], 0.4, atol=1e-9)
+
+
+def test_without_contact_terms_nothing_moves_and_contacts_are_decided_all_the_same(tmp_path):
+    inputs = toys.inputs([SITTER], [toys.chair(SEAT + 0.08, xy=(0, -0.02))])
+    scene = run(*inputs, cfg=AlignInteractionConfig(contact_terms=False), out=tmp_path, progress=Progress(None))
+    np.testing.assert_array_equal(scene.bodies[0].pose, SITTER.pose)
+    np.testing.assert_array_equal(scene.bodies[0].transl, SITTER.transl)
+    np.testing.assert_array_equal(scene.assets[0].T_world_object, inputs[2].assets[0].T_world_object)
+    assert ("buttocks", "chair") in touching(scene)
+    assert scene.report["sp3d_percent_after"] == scene.report["sp3d_percent_before"] > 5
+    assert "energy_after" not in scene.report
