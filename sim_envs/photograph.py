@@ -11,6 +11,7 @@ from itertools import groupby
 from types import TracebackType
 from typing import Any, Final, Self
 
+import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int32, UInt8
 from numpy import ndarray
@@ -121,7 +122,9 @@ class Studio:
         """Move the meshes to where `shot`, of the same meshes and materials, has them; their shadows follow."""
         for i, meshes in enumerate(_by_kind(shot)):
             before = self._batches[i]
-            if any(not np.array_equal(a.vertices, b.vertices) for a, b in zip(meshes, before.meshes, strict=True)):
+            if any(
+                a is not b and not np.array_equal(a.vertices, b.vertices) for a, b in zip(meshes, before.meshes, strict=True)
+            ):
                 self._batches[i] = _Batch(meshes=meshes, index=before.index)
                 _move(self._model, i, self._batches[i])
                 mujoco().mjr_uploadMesh(self._model, self._gl, i)
@@ -199,7 +202,7 @@ def _model(shot: Shot, batches: Sequence[_Batch], size: ndarray) -> MjModel:
     spec.visual.global_.offwidth, spec.visual.global_.offheight = size.tolist()
     spec.visual.quality.offsamples = 0
     for name in dict.fromkeys(batch.meshes[0].material for batch in batches):
-        image = np.round(255 * shot.materials[name].image).astype(np.uint8)
+        image = cv2.convertScaleAbs(shot.materials[name].image, alpha=255)
         texture = spec.add_texture(
             name=name, type=mj.mjtTexture.mjTEXTURE_2D, width=image.shape[1], height=image.shape[0], nchannel=3
         )

@@ -17,11 +17,11 @@ from hsimul3r.benchmark.camera.shot import AreaLight, Material, View, look_at
 
 SHADOW_PX: Final = 1024
 SHADOW_FOCAL_PX: Final = 0.5 * SHADOW_PX / np.tan(np.radians(62.0))
-SEARCH_TAPS: Final = 10
-SHADOW_TAPS: Final = 16
-OCCLUSION_TAPS: Final = 14
 OCCLUSION_M: Final = 0.55
-GOLDEN_ANGLE: Final = 2.399963
+WIDEST_PX: Final = 70.0
+"""Largest reach of a filter in a shadow map."""
+MATTE: Final = 0.85
+"""From this roughness on a lamp's gloss is left out."""
 BOUNCES: Final = 1.45
 """Light after all bounces over light after the first, at a mean albedo of 0.3."""
 CURVE_SIZE: Final = 4096
@@ -87,7 +87,8 @@ def radiance(
 ) -> Float32[ndarray, "height width 3"]:
     """Light [W/m2 sr] that each pixel of a pinhole view gets."""
     camera = _camera_row(view)
-    coarse = _openness(seen.depth, seen.normal, camera, lighting.lamps, lighting.shadows)
+    taps = _turns(), _spiral(6), _spiral(12), _spiral(10)
+    coarse = _openness(seen.depth, seen.normal, camera, lighting.lamps, lighting.shadows, *taps)
     smooth = _smoothed(coarse, seen.depth, seen.normal)
     linear = linear_from_srgb(np.arange(256) / 255.0).astype(np.float32)
     return _shade(
@@ -125,143 +126,164 @@ def exposed(light: Float32[ndarray, "height width 3"], exposure: float) -> UInt8
     return _on_film(light, film_curve(exposure))
 
 
+def _spiral(taps: int) -> Float32[ndarray, "taps 2"]:
+    """Places that cover a unit disc evenly, from its middle outwards."""
+    radius, angle = np.sqrt((np.arange(taps) + 0.5) / taps), np.arange(taps) * np.pi * (3 - np.sqrt(5))
+    return np.column_stack([radius * np.cos(angle), radius * np.sin(angle)]).astype(np.float32)
+
+
+def _turns() -> Float32[ndarray, "4 4 2"]:
+    """Cosine and sine by which the taps turn from place to place: sixteen angles, neighbours far apart (Bayer's order)."""
+    order = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]])
+    angle = 2 * np.pi * order / 16
+    return np.stack([np.cos(angle), np.sin(angle)], axis=-1).astype(np.float32)
+
+
 def _camera_row(view: View) -> Float32[ndarray, "15"]:
     """Focal length, principal point, centre and axes."""
     R, t = view.T_cam_world[:3, :3], view.T_cam_world[:3, 3]
     return np.concatenate([[view.focal_px, *view.K[:2, 2]], -R.T @ t, R.ravel()]).astype(np.float32)
 
 
-@njit(cache=True)
+_fast = njit(cache=True, fastmath={"nsz", "arcp", "contract", "reassoc"}, error_model="numpy")
+_half, _one, _two, _four, _pi = np.float32(0.5), np.float32(1.0), np.float32(2.0), np.float32(4.0), np.float32(np.pi)
+_far, _tiny = np.float32(1e6), np.float32(1e-7)
+_grey = np.array([0.2126, 0.7152, 0.0722], np.float32)
+_brightest, _fading = np.float32(BRIGHTEST), np.float32(0.25)
+_shadow_focal, _shadow_middle, _widest = np.float32(SHADOW_FOCAL_PX), np.float32((SHADOW_PX - 1) / 2), np.float32(WIDEST_PX)
+_lift, _lift_per_m = np.float32(0.006), np.float32(0.002)
+_occlusion_m, _occlusion_m2, _occlusion_px = np.float32(OCCLUSION_M), np.float32(OCCLUSION_M**2), np.float32(180.0)
+_mirror, _matte = np.float32(0.04), np.float32(MATTE)
+
+
+@_fast
 def _on_film(light, curve):  # noqa: ANN001, ANN202 (compiled)
     height, width, _ = light.shape
     out = np.empty((height, width, 3), np.uint8)
-    top = len(curve) - 1
+    top = np.float32(len(curve) - 1)
     for y in range(height):
         for x in range(width):
-            grey = (
-                np.float32(0.2126) * light[y, x, 0] + np.float32(0.7152) * light[y, x, 1] + np.float32(0.0722) * light[y, x, 2]
-            )
-            fade = np.float32(0.25) * grey / (grey + np.float32(1.0))
+            grey = _grey[0] * light[y, x, 0] + _grey[1] * light[y, x, 1] + _grey[2] * light[y, x, 2]
+            fade = _fading * grey / (grey + _one)
             for c in range(3):
                 value = light[y, x, c] + fade * (grey - light[y, x, c])
-                out[y, x, c] = curve[min(top, int(np.sqrt(max(value, np.float32(0.0)) / np.float32(BRIGHTEST)) * top + 0.5))]
+                out[y, x, c] = curve[int(min(top, np.sqrt(value / _brightest) * top + _half))]
     return out
 
 
-@njit(cache=True)
-def _point(camera, u, v, z, p):  # noqa: ANN001, ANN202 (compiled)
-    """World point of a pixel at a depth, into `p`."""
-    x, y = (u - camera[1]) / camera[0] * z, (v - camera[2]) / camera[0] * z
-    for k in range(3):
-        p[k] = camera[3 + k] + camera[6 + k] * x + camera[9 + k] * y + camera[12 + k] * z
+@_fast
+def _point(camera, u, v, z):  # noqa: ANN001, ANN202 (compiled)
+    """World point of a pixel at a depth."""
+    x, y = (np.float32(u) - camera[1]) / camera[0] * z, (np.float32(v) - camera[2]) / camera[0] * z
+    return (
+        camera[3] + camera[6] * x + camera[9] * y + camera[12] * z,
+        camera[4] + camera[7] * x + camera[10] * y + camera[13] * z,
+        camera[5] + camera[8] * x + camera[11] * y + camera[14] * z,
+    )
 
 
-@njit(cache=True)
-def _openness(depth, normal, camera, lamps, shadows):  # noqa: ANN001, ANN202 (compiled)
+@_fast
+def _openness(depth, normal, camera, lamps, shadows, turns, search, soft, around):  # noqa: ANN001, ANN202 (compiled)
     """Every second pixel: share of each light that is seen, then share of the hemisphere that is open."""
     height, width = depth.shape
     out = np.ones((height // 2, width // 2, len(lamps) + 1), np.float32)
-    p, n = np.empty(3, np.float32), np.empty(3, np.float32)
     for row in range(height // 2):
         for column in range(width // 2):
             y, x = 2 * row, 2 * column
             z = depth[y, x]
-            if not z < 1e6:
+            if not z < _far:
                 continue
-            _point(camera, x, y, z, p)
-            for k in range(3):
-                n[k] = normal[y, x, k]
-            jitter = np.float32(np.mod(52.9829189 * np.mod(0.06711056 * column + 0.00583715 * row, 1.0), 1.0))
+            c, s = turns[row % 4, column % 4, 0], turns[row % 4, column % 4, 1]
+            p = _point(camera, x, y, z)
+            n = normal[y, x, 0], normal[y, x, 1], normal[y, x, 2]
             for i in range(len(lamps)):
-                out[row, column, i] = _lit_share(p, n, lamps[i], shadows[i], jitter)
-            out[row, column, len(lamps)] = _open_share(depth, camera, x, y, z, p, n, jitter)
+                out[row, column, i] = _lit_share(p, n, lamps, shadows, i, c, s, search, soft)
+            out[row, column, len(lamps)] = _open_share(depth, camera, x, y, z, p, n, c, s, around)
     return out
 
 
-@njit(cache=True)
-def _lit_share(p, n, lamp, shadow, jitter):  # noqa: ANN001, ANN202 (compiled)
+@_fast
+def _lit_share(p, n, lamps, shadows, i, c, s, search, soft):  # noqa: ANN001, ANN202 (compiled)
     """Share of a light that a point sees: mean distance of the blockers around, then as wide a filter as they make it."""
-    q, m = np.empty(3, np.float32), np.empty(3, np.float32)
-    for k in range(3):
-        q[k], m[k] = 0.0, 0.0
-        for j in range(3):
-            q[k] += lamp[10 + 3 * k + j] * (p[j] - lamp[j] + np.float32(0.006) * n[j])
-            m[k] += lamp[10 + 3 * k + j] * n[j]
-    if q[2] < 0.05:
-        return np.float32(1.0)
-    plane = q[0] * m[0] + q[1] * m[1] + q[2] * m[2]
-    focal, middle = np.float32(SHADOW_FOCAL_PX), np.float32((SHADOW_PX - 1) / 2)
-    u, v = focal * q[0] / q[2] + middle, focal * q[1] / q[2] + middle
-    reach = min(np.float32(0.5) * lamp[9] * focal / q[2], np.float32(70.0))
-    blocked, distance = _blockers(shadow, u, v, q[2], m, plane, reach, jitter, SEARCH_TAPS)
+    d = p[0] - lamps[i, 0], p[1] - lamps[i, 1], p[2] - lamps[i, 2]
+    size = lamps[i, 9]
+    if d[0] * n[0] + d[1] * n[1] + d[2] * n[2] > _half * size:
+        return np.float32(0.0)
+    z = lamps[i, 16] * d[0] + lamps[i, 17] * d[1] + lamps[i, 18] * d[2]
+    if z < np.float32(0.05):
+        return _one
+    qx = lamps[i, 10] * d[0] + lamps[i, 11] * d[1] + lamps[i, 12] * d[2]
+    qy = lamps[i, 13] * d[0] + lamps[i, 14] * d[1] + lamps[i, 15] * d[2]
+    mx = lamps[i, 10] * n[0] + lamps[i, 11] * n[1] + lamps[i, 12] * n[2]
+    my = lamps[i, 13] * n[0] + lamps[i, 14] * n[1] + lamps[i, 15] * n[2]
+    mz = lamps[i, 16] * n[0] + lamps[i, 17] * n[1] + lamps[i, 18] * n[2]
+    plane = qx * mx + qy * my + z * mz + _lift
+    u, v = _shadow_focal * qx / z + _shadow_middle, _shadow_focal * qy / z + _shadow_middle
+    reach = min(_half * size * _shadow_focal / z, _widest)
+    blocked, distance = _blockers(shadows, i, u, v, z, mx, my, mz, plane, reach * c, reach * s, search)
     if blocked == 0:
-        return np.float32(1.0)
-    near = distance / blocked
-    spread = np.float32(0.5) * lamp[9] * (q[2] - near) / q[2] * focal / near
-    blocked, distance = _blockers(
-        shadow, u, v, q[2], m, plane, min(max(spread, np.float32(1.2)), np.float32(70.0)), jitter, SHADOW_TAPS
-    )
-    return np.float32(1.0) - np.float32(blocked) / np.float32(SHADOW_TAPS)
+        return _one
+    near = distance / np.float32(blocked)
+    reach = min(max(_half * size * (z - near) / z * _shadow_focal / near, np.float32(1.2)), _widest)
+    blocked, distance = _blockers(shadows, i, u, v, z, mx, my, mz, plane, reach * c, reach * s, soft)
+    return _one - np.float32(blocked) / np.float32(len(soft))
 
 
-@njit(cache=True)
-def _blockers(shadow, u, v, z, m, plane, reach, jitter, taps):  # noqa: ANN001, ANN202 (compiled)
+@_fast
+def _blockers(shadows, i, u, v, z, mx, my, mz, plane, c, s, taps):  # noqa: ANN001, ANN202 (compiled)
     """How many of the taps around a place of a shadow map lie before the receiver's plane, and the sum of their depths."""
-    focal, middle, side = np.float32(SHADOW_FOCAL_PX), np.float32((SHADOW_PX - 1) / 2), shadow.shape[0]
-    count, total = 0, np.float32(0.0)
-    for i in range(taps):
-        radius = reach * np.sqrt((np.float32(i) + np.float32(0.5)) / np.float32(taps))
-        angle = np.float32(GOLDEN_ANGLE) * np.float32(i) + np.float32(6.2831853) * jitter
-        column, row = int(np.round(u + radius * np.cos(angle))), int(np.round(v + radius * np.sin(angle)))
+    count, total, side = 0, np.float32(0.0), shadows.shape[1]
+    low, high, slack = np.float32(0.8) * z, np.float32(1.2) * z, _lift + _lift_per_m * z
+    for k in range(len(taps)):
+        column = int(u + c * taps[k, 0] - s * taps[k, 1] + _half)
+        row = int(v + s * taps[k, 0] + c * taps[k, 1] + _half)
         if column < 0 or row < 0 or column >= side or row >= side:
             continue
-        facing = m[0] * (np.float32(column) - middle) / focal + m[1] * (np.float32(row) - middle) / focal + m[2]
-        expected = z
-        if abs(facing) > 1e-4:
-            expected = min(max(plane / facing, np.float32(0.8) * z), np.float32(1.2) * z)
-        found = shadow[row, column]
-        if found < min(expected, z * np.float32(1.2)) - np.float32(0.006) - np.float32(0.002) * z:
+        facing = (mx * (np.float32(column) - _shadow_middle) + my * (np.float32(row) - _shadow_middle)) / _shadow_focal + mz
+        expected = min(max(plane / facing, low), high) if abs(facing) > np.float32(1e-4) else z
+        found = shadows[i, row, column]
+        if found < expected - slack:
             count += 1
             total += found
     return count, total
 
 
-@njit(cache=True)
-def _open_share(depth, camera, x, y, z, p, n, jitter):  # noqa: ANN001, ANN202 (compiled)
+@_fast
+def _open_share(depth, camera, x, y, z, p, n, c, s, taps):  # noqa: ANN001, ANN202 (compiled)
     """Share of the hemisphere over a point that what is seen around it leaves open (McGuire's Alchemy estimator)."""
     height, width = depth.shape
-    q, total = np.empty(3, np.float32), np.float32(0.0)
-    reach = min(np.float32(OCCLUSION_M) * camera[0] / z, np.float32(180.0))
-    for i in range(OCCLUSION_TAPS):
-        share = (np.float32(i) + np.float32(0.5)) / np.float32(OCCLUSION_TAPS)
-        angle = np.float32(GOLDEN_ANGLE) * np.float32(i) + np.float32(6.2831853) * jitter
-        radius = np.float32(1.5) + reach * share * share
-        column, row = int(np.round(x + radius * np.cos(angle))), int(np.round(y + radius * np.sin(angle)))
+    total, slack = np.float32(0.0), _lift_per_m * z
+    reach = min(_occlusion_m * camera[0] / z, _occlusion_px)
+    for k in range(len(taps)):
+        ring = np.sqrt(taps[k, 0] * taps[k, 0] + taps[k, 1] * taps[k, 1])
+        scale = np.float32(1.5) / ring + reach * ring * ring
+        column = int(np.float32(x) + scale * (c * taps[k, 0] - s * taps[k, 1]) + _half)
+        row = int(np.float32(y) + scale * (s * taps[k, 0] + c * taps[k, 1]) + _half)
         if column < 0 or row < 0 or column >= width or row >= height:
             continue
-        if not depth[row, column] < 1e6:
+        there = depth[row, column]
+        if abs(there - z) > _occlusion_m:
             continue
-        _point(camera, column, row, depth[row, column], q)
-        along, square = np.float32(0.0), np.float32(0.0)
-        for k in range(3):
-            along += (q[k] - p[k]) * n[k]
-            square += (q[k] - p[k]) ** 2
-        if square > np.float32(OCCLUSION_M**2):
-            continue
-        scale = (np.float32(1.0) - square / np.float32(OCCLUSION_M**2)) ** 2
-        total += scale * max(along - np.float32(0.002) * z, np.float32(0.0)) / (np.sqrt(square) + np.float32(1e-3))
-    return max(np.float32(1.0) - np.float32(1.5) * total / np.float32(OCCLUSION_TAPS), np.float32(0.0))
+        q = _point(camera, column, row, there)
+        a, b, e = q[0] - p[0], q[1] - p[1], q[2] - p[2]
+        square = a * a + b * b + e * e
+        if square < _occlusion_m2:
+            fall = _one - square / _occlusion_m2
+            above = max(a * n[0] + b * n[1] + e * n[2] - slack, np.float32(0.0))
+            total += fall * fall * above / (np.sqrt(square) + np.float32(1e-3))
+    return max(_one - np.float32(1.5) * total / np.float32(len(taps)), np.float32(0.0))
 
 
-@njit(cache=True)
+@_fast
 def _smoothed(coarse, depth, normal):  # noqa: ANN001, ANN202 (compiled)
     """The noise of the taps averaged over 4 x 4 places of the same surface."""
     height, width, channels = coarse.shape
     out, total = np.empty_like(coarse), np.empty(channels, np.float32)
     for y in range(height):
         for x in range(width):
-            z, weights = depth[2 * y, 2 * x], np.float32(0.0)
-            total[:] = 0.0
+            z, weights = depth[2 * y, 2 * x], _tiny
+            for c in range(channels):
+                total[c] = _tiny * coarse[y, x, c]
             for row in range(max(y - 2, 0), min(y + 2, height)):
                 for column in range(max(x - 2, 0), min(x + 2, width)):
                     weight = _likeness(depth, normal, 2 * y, 2 * x, 2 * row, 2 * column, z)
@@ -269,61 +291,62 @@ def _smoothed(coarse, depth, normal):  # noqa: ANN001, ANN202 (compiled)
                     for c in range(channels):
                         total[c] += weight * coarse[row, column, c]
             for c in range(channels):
-                out[y, x, c] = total[c] / weights if weights > 1e-6 else coarse[y, x, c]
+                out[y, x, c] = total[c] / weights
     return out
 
 
-@njit(cache=True)
+@_fast
 def _likeness(depth, normal, y, x, row, column, z):  # noqa: ANN001, ANN202 (compiled)
     """Near 1 for two pixels of one surface, near 0 for others."""
-    cosine = np.float32(0.0)
-    for k in range(3):
-        cosine += normal[y, x, k] * normal[row, column, k]
-    if not z < 1e6 or not depth[row, column] < 1e6 or cosine < 0.5:
-        return np.float32(1e-7)
-    gap = (depth[row, column] - z) / (np.float32(0.02) * z)
-    return cosine * cosine / (np.float32(1.0) + gap * gap * gap * gap) + np.float32(1e-7)
+    there = depth[row, column]
+    if not z < _far or not there < _far:
+        return _tiny
+    cosine = (
+        normal[y, x, 0] * normal[row, column, 0]
+        + normal[y, x, 1] * normal[row, column, 1]
+        + normal[y, x, 2] * normal[row, column, 2]
+    )
+    gap = (there - z) / (np.float32(0.02) * z)
+    square = gap * gap
+    return cosine * cosine / (_one + square * square) + _tiny if cosine > _half else _tiny
 
 
-@njit(cache=True)
+@_fast
 def _shade(albedo, normal, material, depth, openness, camera, lamps, ambient, materials, linear):  # noqa: ANN001, ANN202 (compiled)
     """Light of every pixel."""
     height, width = depth.shape
     out = np.zeros((height, width, 3), np.float32)
-    p, n, e, base = np.empty(3, np.float32), np.empty(3, np.float32), np.empty(3, np.float32), np.empty(3, np.float32)
     seen = np.empty(openness.shape[2], np.float32)
     for y in range(height):
         for x in range(width):
             z = depth[y, x]
-            if not z < 1e6:
+            if not z < _far:
                 continue
-            row = materials[material[y, x]]
-            _point(camera, x, y, z, p)
-            length = np.float32(0.0)
-            for k in range(3):
-                n[k], e[k], base[k] = normal[y, x, k], camera[3 + k] - p[k], linear[albedo[y, x, k]]
-                length += e[k] * e[k]
-            length = np.sqrt(length)
-            for k in range(3):
-                e[k] /= length
-            if row[1] > 0:
-                _emboss(n, albedo, material, depth, camera, y, x, row[1])
+            row = material[y, x]
+            p = _point(camera, x, y, z)
+            e = camera[3] - p[0], camera[4] - p[1], camera[5] - p[2]
+            shorter = _one / np.sqrt(e[0] * e[0] + e[1] * e[1] + e[2] * e[2])
+            e = e[0] * shorter, e[1] * shorter, e[2] * shorter
+            n = normal[y, x, 0], normal[y, x, 1], normal[y, x, 2]
+            if materials[row, 1] > 0:
+                n = _embossed(n, albedo, material, depth, camera, y, x, materials[row, 1])
+            base = linear[albedo[y, x, 0]], linear[albedo[y, x, 1]], linear[albedo[y, x, 2]]
             _gather(openness, depth, normal, y, x, z, seen)
+            light = _ambient(n, e, base, materials, row, ambient, seen[len(lamps)])
             for i in range(len(lamps)):
                 if seen[i] > 0:
-                    _add_lamp(out[y, x], p, n, e, base, row, lamps[i], seen[i])
-            _add_ambient(out[y, x], n, e, base, row, ambient, seen[len(lamps)])
+                    light = _with_lamp(light, p, n, e, base, materials, row, lamps, i, seen[i])
             for k in range(3):
-                out[y, x, k] += row[3] * base[k]
+                out[y, x, k] = light[k] + materials[row, 3] * base[k]
     return out
 
 
-@njit(cache=True)
+@_fast
 def _gather(openness, depth, normal, y, x, z, seen):  # noqa: ANN001, ANN202 (compiled)
     """What the coarse places around a pixel see, weighted by how much they are of its surface."""
     height, width, channels = openness.shape
-    seen[:] = 0.0
     weights = np.float32(0.0)
+    seen[:] = weights
     for row in range(y // 2, min(y // 2 + 1 + y % 2, height)):
         for column in range(x // 2, min(x // 2 + 1 + x % 2, width)):
             weight = _likeness(depth, normal, y, x, 2 * row, 2 * column, z)
@@ -331,102 +354,108 @@ def _gather(openness, depth, normal, y, x, z, seen):  # noqa: ANN001, ANN202 (co
             for c in range(channels):
                 seen[c] += weight * openness[row, column, c]
     for c in range(channels):
-        seen[c] = seen[c] / weights if weights > 0 else np.float32(1.0)
+        seen[c] = seen[c] / weights if weights > 0 else _one
 
 
-@njit(cache=True)
-def _emboss(n, albedo, material, depth, camera, y, x, relief_m):  # noqa: ANN001, ANN202 (compiled)
-    """Tilt the normal by the relief that the picture's lightness stands for (Mikkelsen's surface gradient)."""
+@_fast
+def _embossed(n, albedo, material, depth, camera, y, x, relief_m):  # noqa: ANN001, ANN202 (compiled)
+    """The normal tilted by the relief that the picture's lightness stands for (Mikkelsen's surface gradient)."""
     height, width = depth.shape
     if y < 1 or x < 1 or y + 1 >= height or x + 1 >= width:
-        return
+        return n
     here = material[y, x]
     if material[y, x - 1] != here or material[y, x + 1] != here or material[y - 1, x] != here or material[y + 1, x] != here:
-        return
-    a, b = np.empty(3, np.float32), np.empty(3, np.float32)
-    right, down = np.empty(3, np.float32), np.empty(3, np.float32)
-    _point(camera, x - 1, y, depth[y, x - 1], a)
-    _point(camera, x + 1, y, depth[y, x + 1], b)
-    for k in range(3):
-        right[k] = b[k] - a[k]
-    _point(camera, x, y - 1, depth[y - 1, x], a)
-    _point(camera, x, y + 1, depth[y + 1, x], b)
-    for k in range(3):
-        down[k] = b[k] - a[k]
+        return n
+    a, b = _point(camera, x - 1, y, depth[y, x - 1]), _point(camera, x + 1, y, depth[y, x + 1])
+    right = b[0] - a[0], b[1] - a[1], b[2] - a[2]
+    a, b = _point(camera, x, y - 1, depth[y - 1, x]), _point(camera, x, y + 1, depth[y + 1, x])
+    down = b[0] - a[0], b[1] - a[1], b[2] - a[2]
     rise_x, rise_y = np.float32(0.0), np.float32(0.0)
     for k in range(3):
         rise_x += np.float32(albedo[y, x + 1, k]) - np.float32(albedo[y, x - 1, k])
         rise_y += np.float32(albedo[y + 1, x, k]) - np.float32(albedo[y - 1, x, k])
-    rise_x *= relief_m / np.float32(765.0)
-    rise_y *= relief_m / np.float32(765.0)
-    _cross(down, n, a)
-    _cross(n, right, b)
+    a, b = _cross(down, n), _cross(n, right)
     volume = right[0] * a[0] + right[1] * a[1] + right[2] * a[2]
-    if abs(volume) < 1e-10:
-        return
-    length = np.float32(0.0)
-    for k in range(3):
-        n[k] -= (rise_x * a[k] + rise_y * b[k]) / volume
-        length += n[k] * n[k]
-    for k in range(3):
-        n[k] /= np.sqrt(length)
+    if abs(volume) < np.float32(1e-10):
+        return n
+    rise_x, rise_y = rise_x * relief_m / np.float32(765.0) / volume, rise_y * relief_m / np.float32(765.0) / volume
+    m = n[0] - rise_x * a[0] - rise_y * b[0], n[1] - rise_x * a[1] - rise_y * b[1], n[2] - rise_x * a[2] - rise_y * b[2]
+    shorter = _one / np.sqrt(m[0] * m[0] + m[1] * m[1] + m[2] * m[2])
+    return m[0] * shorter, m[1] * shorter, m[2] * shorter
 
 
-@njit(cache=True)
-def _cross(a, b, out):  # noqa: ANN001, ANN202 (compiled)
-    out[0] = a[1] * b[2] - a[2] * b[1]
-    out[1] = a[2] * b[0] - a[0] * b[2]
-    out[2] = a[0] * b[1] - a[1] * b[0]
+@_fast
+def _cross(a, b):  # noqa: ANN001, ANN202 (compiled)
+    return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
 
 
-@njit(cache=True)
-def _add_lamp(light, p, n, e, base, material, lamp, share):  # noqa: ANN001, ANN202 (compiled)
-    """Diffuse light, gloss (GGX, widened by the lamp's size) and sheen of one square lamp."""
-    l0, l1, l2 = lamp[0] - p[0], lamp[1] - p[1], lamp[2] - p[2]
-    square = l0 * l0 + l1 * l1 + l2 * l2
-    distance = np.sqrt(square)
-    l0, l1, l2 = l0 / distance, l1 / distance, l2 / distance
-    leaving = -(l0 * lamp[3] + l1 * lamp[4] + l2 * lamp[5])
-    if leaving <= 0:
-        return
-    spread = np.float32(0.5) * lamp[9] / distance
-    cosine = n[0] * l0 + n[1] * l1 + n[2] * l2
-    soft = min(spread, np.float32(0.7))
+@_fast
+def _with_lamp(light, p, n, e, base, materials, row, lamps, i, share):  # noqa: ANN001, ANN202 (compiled)
+    """`light` and what one square lamp adds: diffuse light, sheen, and gloss (GGX, widened by the lamp's size)."""
+    l = lamps[i, 0] - p[0], lamps[i, 1] - p[1], lamps[i, 2] - p[2]  # noqa: E741
+    square = l[0] * l[0] + l[1] * l[1] + l[2] * l[2]
+    shorter = _one / np.sqrt(square)
+    l = l[0] * shorter, l[1] * shorter, l[2] * shorter  # noqa: E741
+    leaving = -(l[0] * lamps[i, 3] + l[1] * lamps[i, 4] + l[2] * lamps[i, 5])
+    spread = _half * lamps[i, 9] * shorter
+    cosine, soft = n[0] * l[0] + n[1] * l[1] + n[2] * l[2], min(spread, np.float32(0.7))
+    if leaving <= 0 or cosine <= -soft:
+        return light
     if cosine < soft:
-        cosine = (cosine + soft) ** 2 / (np.float32(4.0) * soft) if cosine > -soft else np.float32(0.0)
-    if cosine <= 0:
-        return
-    area = lamp[9] * lamp[9]
-    solid_angle = area * leaving / (square + np.float32(0.3) * area)
-    h0, h1, h2 = l0 + e[0], l1 + e[1], l2 + e[2]
-    length = np.sqrt(h0 * h0 + h1 * h1 + h2 * h2) + np.float32(1e-6)
-    tilt = max((n[0] * h0 + n[1] * h1 + n[2] * h2) / length, np.float32(0.0))
-    half = max((e[0] * h0 + e[1] * h1 + e[2] * h2) / length, np.float32(0.0))
-    rough = material[0] * material[0]
-    wide = min(rough + np.float32(0.4) * spread, np.float32(1.0))
-    lobe = tilt * tilt * (wide * wide - np.float32(1.0)) + np.float32(1.0)
+        cosine = (cosine + soft) * (cosine + soft) / (_four * soft)
+    area = lamps[i, 9] * lamps[i, 9]
+    arriving = share * cosine * area * leaving / (square + np.float32(0.3) * area)
     seen = max(n[0] * e[0] + n[1] * e[1] + n[2] * e[2], np.float32(0.0))
-    fresnel = np.float32(0.04) + np.float32(0.96) * (np.float32(1.0) - half) ** 5
-    k = np.float32(0.5) * wide
-    smith = np.float32(1.0) / ((cosine * (1 - k) + k) * (seen * (1 - k) + k) * np.float32(4.0))
-    gloss = fresnel * rough * rough / (np.float32(np.pi) * lobe * lobe) * smith
-    sheen = np.float32(0.25) * material[2] * (np.float32(1.0) - seen) ** 4
-    for c in range(3):
-        matte = (base[c] * np.float32(0.96) + sheen) / np.float32(np.pi)
-        light[c] += share * lamp[6 + c] * solid_angle * cosine * (matte + gloss)
+    gloss = np.float32(0.0)
+    if materials[row, 0] < _matte:
+        gloss = _gloss(l, n, e, cosine, seen, materials[row, 0] * materials[row, 0], spread)
+    rim = (_one - seen) * (_one - seen)
+    sheen = np.float32(0.25) * materials[row, 2] * rim * rim
+    return (
+        light[0] + lamps[i, 6] * arriving * ((base[0] * (_one - _mirror) + sheen) / _pi + gloss),
+        light[1] + lamps[i, 7] * arriving * ((base[1] * (_one - _mirror) + sheen) / _pi + gloss),
+        light[2] + lamps[i, 8] * arriving * ((base[2] * (_one - _mirror) + sheen) / _pi + gloss),
+    )
 
 
-@njit(cache=True)
-def _add_ambient(light, n, e, base, material, ambient, share):  # noqa: ANN001, ANN202 (compiled)
+@_fast
+def _gloss(l, n, e, cosine, seen, rough, spread):  # noqa: ANN001, ANN202, E741 (compiled)
+    h = l[0] + e[0], l[1] + e[1], l[2] + e[2]
+    shorter = _one / np.sqrt(h[0] * h[0] + h[1] * h[1] + h[2] * h[2] + _tiny)
+    tilt = max((n[0] * h[0] + n[1] * h[1] + n[2] * h[2]) * shorter, np.float32(0.0))
+    away = _one - max((e[0] * h[0] + e[1] * h[1] + e[2] * h[2]) * shorter, np.float32(0.0))
+    wide = min(rough + np.float32(0.4) * spread, _one)
+    lobe = tilt * tilt * (wide * wide - _one) + _one
+    fresnel = _mirror + (_one - _mirror) * away * away * away * away * away
+    k = _half * wide
+    return fresnel * rough * rough / (_four * _pi * lobe * lobe * (cosine * (_one - k) + k) * (seen * (_one - k) + k))
+
+
+@_fast
+def _ambient(n, e, base, materials, row, ambient, share):  # noqa: ANN001, ANN202 (compiled)
     """Light of the room on a surface and mirrored in it; in corners it bounces on, the more so the brighter the surface."""
     seen = max(n[0] * e[0] + n[1] * e[1] + n[2] * e[2], np.float32(0.0))
-    fresnel = np.float32(0.04) + np.float32(0.96) * (1 - material[0]) ** 2 * (np.float32(1.0) - seen) ** 5
-    sheen = np.float32(0.25) * material[2] * (np.float32(1.0) - seen) ** 4
-    for c in range(3):
-        on, mirrored = np.float32(0.0), np.float32(0.0)
-        for k in range(3):
-            r = 2 * seen * n[k] - e[k]
-            on += n[k] * n[k] * ambient[2 * k + (0 if n[k] > 0 else 1), c]
-            mirrored += r * r * ambient[2 * k + (0 if r > 0 else 1), c]
-        open_share = share * (np.float32(1.0) + np.float32(0.6) * base[c] * (np.float32(1.0) - share))
-        light[c] += open_share / np.float32(np.pi) * (on * (base[c] * np.float32(0.96) + sheen) + mirrored * fresnel)
+    away, smooth = _one - seen, _one - materials[row, 0]
+    rim = away * away * away * away
+    fresnel = _mirror + (_one - _mirror) * smooth * smooth * rim * away
+    sheen = np.float32(0.25) * materials[row, 2] * rim
+    r = _two * seen * n[0] - e[0], _two * seen * n[1] - e[1], _two * seen * n[2] - e[2]
+    on, mirrored = _from_axes(n, ambient), _from_axes(r, ambient)
+    bounce = np.float32(0.6) * (_one - share)
+    return (
+        share / _pi * (_one + bounce * base[0]) * (on[0] * (base[0] * (_one - _mirror) + sheen) + mirrored[0] * fresnel),
+        share / _pi * (_one + bounce * base[1]) * (on[1] * (base[1] * (_one - _mirror) + sheen) + mirrored[1] * fresnel),
+        share / _pi * (_one + bounce * base[2]) * (on[2] * (base[2] * (_one - _mirror) + sheen) + mirrored[2] * fresnel),
+    )
+
+
+@_fast
+def _from_axes(d, ambient):  # noqa: ANN001, ANN202 (compiled)
+    """Irradiance on a plate that faces `d`."""
+    x, y, z = 0 if d[0] > 0 else 1, 2 if d[1] > 0 else 3, 4 if d[2] > 0 else 5
+    a, b, c = d[0] * d[0], d[1] * d[1], d[2] * d[2]
+    return (
+        a * ambient[x, 0] + b * ambient[y, 0] + c * ambient[z, 0],
+        a * ambient[x, 1] + b * ambient[y, 1] + c * ambient[z, 1],
+        a * ambient[x, 2] + b * ambient[y, 2] + c * ambient[z, 2],
+    )
