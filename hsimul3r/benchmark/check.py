@@ -77,9 +77,11 @@ def judge_truth(truth: Truth, *, seed: int) -> Stability:
     """Hold and judge the moments of a case that are meant to be static."""
     is_motion = len(truth.body.pose) > 1
     moments = tuple(judge_moment(truth, frame, seed=seed) for frame in moments_of(truth))
-    wrong = next((moment for moment in moments if not _holds(moment, is_motion)), None)
-    judged = wrong or moments[0]
-    return Stability(moments=moments, is_stable=wrong is None, reason=judged.verdict.reason)
+    wrong = [moment for moment in moments if not _holds(moment, is_motion)]
+    in_contact = [moment for moment in moments if not moment.failed]
+    judged = (*wrong, *in_contact, *moments)[0]
+    reason = judged.verdict.reason if wrong or in_contact else "Stable: the objects stand, and so does the person beside them."
+    return Stability(moments=moments, is_stable=not wrong, reason=reason)
 
 
 def moments_of(truth: Truth) -> tuple[int, ...]:

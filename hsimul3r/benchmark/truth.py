@@ -186,10 +186,10 @@ def save_truth(truth: Truth, folder: Path) -> None:
     for kind in ("labels", "depth"):
         (folder / kind).mkdir(exist_ok=True)
     for view, (labels, depth) in enumerate(zip(truth.labels, truth.depth)):
-        cv2.imwrite(str(folder / "labels" / f"{view:05d}.png"), labels)
+        _write_picture(folder / "labels" / f"{view:05d}.png", labels)
         if depth is not None:
             millimetres = np.where(depth < NO_DEPTH_M, depth * 1000, 0).round().astype(np.uint16)
-            cv2.imwrite(str(folder / "depth" / f"{view:05d}.png"), millimetres)
+            _write_picture(folder / "depth" / f"{view:05d}.png", millimetres)
 
 
 def load_truth(folder: Path) -> Truth:
@@ -219,6 +219,11 @@ def _contact_record(contact: TruthContact) -> dict[str, object]:
         "part": contact.part, "target": contact.target, "gap_m": round(contact.gap_m, 6),
         "point": np.round(contact.point, 6).tolist(), "first": contact.first, "last": contact.last,
     }  # fmt: skip
+
+
+def _write_picture(path: Path, picture: ndarray) -> None:
+    """PNG; unlike OpenCV's own writer this raises where the disk is full."""
+    path.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
 
 
 def _read_picture(path: Path) -> ndarray:
