@@ -18,7 +18,7 @@ from hsimul3r.benchmark.truth import Truth, TruthObject, contacts_at, truth_of
 from hsimul3r.body.model import embedded_body
 from hsimul3r.geometry.mesh import solid
 from hsimul3r.progress import Progress
-from hsimul3r.tracking.criteria import UNLABELLED
+from hsimul3r.tracking.criteria import DEVIATION, PENETRATION, UNLABELLED
 from hsimul3r.tracking.static_cem import StaticCemConfig
 from stages import build_sim_scene, judge_stability, track_motion
 
@@ -56,11 +56,13 @@ class Stability:
 
     @property
     def figures(self) -> dict[str, float]:
-        """How hard it was to hold, and how near to failing: the smallest margin of a criterion in units of its threshold."""
-        criteria = [c for moment in self.moments for c in moment.verdict.criteria if c.name != UNLABELLED]
+        """How hard it was to hold, and how far the person was then from the truth and inside an object."""
+        criteria = [c for moment in self.moments for c in moment.verdict.criteria]
+        held = {name: [1000 * c.value for c in criteria if c.name == name] for name in (DEVIATION, PENETRATION)}
         return {
             "search_iterations": float(max(moment.iterations for moment in self.moments)),
-            "least_margin": min(c.margin for c in criteria),
+            "held_deviation_mm": max(held[DEVIATION]),
+            "held_penetration_mm": max(held[PENETRATION]),
         }
 
     def record(self) -> dict[str, object]:

@@ -50,6 +50,7 @@ class InteractionThresholds:
 
 
 DEVIATION = "deviation from the reconstruction [m]"
+PENETRATION = "penetration [m]"
 UNLABELLED = "labelled contacts with objects"
 """Name of the criterion that fails where no body part was found to touch an object."""
 
@@ -93,7 +94,7 @@ def interaction_criteria(rollout: Rollout, problem: TrackingProblem, limits: Int
         at_most("settled", "break-downs of the simulation", rollout.report.get("divergences", 0.0), 0.5),
         *_settled(rollout, problem, window, limits),
         *_contacts(rollout, problem, window, limits),
-        at_most("contact", "penetration [m]", float(rollout.penetration_m[window].max()), limits.penetration_m),
+        at_most("contact", PENETRATION, float(rollout.penetration_m[window].max()), limits.penetration_m),
         at_most(
             "contact",
             DEVIATION,
