@@ -17,7 +17,7 @@ from hsimul3r.benchmark.objects.catalogue import build_furniture
 from hsimul3r.benchmark.objects.pieces import Furniture
 from hsimul3r.benchmark.posing import lying, sitting, standing
 from hsimul3r.benchmark.posing.check import check_staged, is_true, surface_of
-from hsimul3r.benchmark.posing.draft import Build, Draft, Placed, Setting, has, height
+from hsimul3r.benchmark.posing.draft import Build, Draft, Placed, Setting, has, height, widest
 from hsimul3r.benchmark.posing.puppet import Puppet
 from hsimul3r.benchmark.posing.settle import Solid, settle
 from hsimul3r.benchmark.scene import CaseSpec, Difficulty, HeldContact, PosedBody, Staged, StagedObject
@@ -38,6 +38,11 @@ class Template:
     suits: Callable[[Furniture], bool]
     difficulty: Difficulty
     beside: Callable[[Furniture], bool] | None = None
+    stands_behind: bool = False
+
+
+def _desk_seat(furniture: Furniture) -> bool:
+    return sitting.is_low_seat(furniture) and furniture.category in ("chair", "stool", "bench")
 
 
 def _seats_with_back(furniture: Furniture) -> bool:
@@ -54,7 +59,14 @@ def _narrow_seat(furniture: Furniture) -> bool:
 
 
 def _table(low: float, high: float) -> Callable[[Furniture], bool]:
-    return lambda furniture: has(furniture, "top") and low <= height(furniture, "top") <= high
+    """A table, desk or cabinet of some height."""
+    return lambda furniture: (
+        has(furniture, "top")
+        and low <= height(furniture, "top") <= high
+        and not has(furniture, "rung")
+        and min(widest([s for s in furniture.surfaces if s.kind == "top"]).size_m) >= 0.30
+        and "cart" not in furniture.name
+    )
 
 
 def _low_step(furniture: Furniture) -> bool:
@@ -75,6 +87,15 @@ def _bed(furniture: Furniture) -> bool:
     return any(s.kind == "bed" and max(s.size_m) >= 1.15 for s in furniture.surfaces)
 
 
+def _ladder(furniture: Furniture) -> bool:
+    return sum(s.kind == "rung" for s in furniture.surfaces) >= 2
+
+
+def _pushed(furniture: Furniture) -> bool:
+    """A cart: one broad handle at the height of the hands."""
+    return any(s.kind == "handle" and s.size_m[0] >= 0.25 and 0.75 <= s.centre[2] <= 1.15 for s in furniture.surfaces)
+
+
 POSES: Final[Mapping[str, Template]] = {
     "sit_upright": Template(make=sitting.sit_upright, suits=_seats_with_back, difficulty="easy"),
     "sit_leaning_back": Template(make=sitting.sit_leaning_back, suits=_seats_with_back, difficulty="easy"),
@@ -88,14 +109,18 @@ POSES: Final[Mapping[str, Template]] = {
     "sit_stool": Template(make=sitting.sit_stool, suits=_plain_seat, difficulty="easy"),
     "sit_table_edge": Template(make=sitting.sit_table_edge, suits=_table(0.55, 1.0), difficulty="easy"),
     "sit_at_table_hands": Template(
-        make=sitting.sit_at_table_hands, suits=_seats_with_back, beside=_table(0.66, 0.80), difficulty="hard"
+        make=sitting.sit_at_table_hands, suits=_desk_seat, beside=_table(0.66, 0.80), difficulty="hard"
     ),
     "sit_at_table_forearms": Template(
-        make=sitting.sit_at_table_forearms, suits=sitting.is_low_seat, beside=_table(0.66, 0.80), difficulty="hard"
+        make=sitting.sit_at_table_forearms, suits=_desk_seat, beside=_table(0.66, 0.80), difficulty="hard"
     ),
-    "lean_table_hands": Template(make=standing.lean_table_hands, suits=_table(0.66, 1.0), difficulty="medium"),
-    "lean_table_forearms": Template(make=standing.lean_table_forearms, suits=_table(0.72, 1.15), difficulty="medium"),
-    "hands_on_chair_back": Template(make=standing.hands_on_chair_back, suits=_railed, difficulty="medium"),
+    "lean_table_hands": Template(
+        make=standing.lean_table_hands, suits=_table(0.66, 1.0), difficulty="medium", stands_behind=True
+    ),
+    "lean_table_forearms": Template(
+        make=standing.lean_table_forearms, suits=_table(0.72, 1.15), difficulty="medium", stands_behind=True
+    ),
+    "hands_on_chair_back": Template(make=standing.hands_on_chair_back, suits=_railed, difficulty="medium", stands_behind=True),
     "hand_on_chair_beside": Template(make=standing.hand_on_chair_beside, suits=_railed, difficulty="hard"),
     "foot_on_stool": Template(make=standing.foot_on_stool, suits=_low_step, difficulty="medium"),
     "lean_cabinet_side": Template(make=standing.lean_cabinet_side, suits=_table(0.70, 1.30), difficulty="hard"),
@@ -103,10 +128,8 @@ POSES: Final[Mapping[str, Template]] = {
     "perch_table_edge": Template(make=standing.perch_table_edge, suits=_table(0.66, 0.95), difficulty="medium"),
     "lie_on_back": Template(make=lying.lie_on_back, suits=_bed, difficulty="easy"),
     "recline": Template(make=lying.recline, suits=lambda f: _bed(f) and has(f, "arm"), difficulty="easy"),
-    "ladder_rung": Template(
-        make=standing.ladder_rung, suits=lambda f: has(f, "rung") and f.category == "ladder", difficulty="hard"
-    ),
-    "hold_handle": Template(make=standing.hold_handle, suits=lambda f: has(f, "handle"), difficulty="hard"),
+    "ladder_rung": Template(make=standing.ladder_rung, suits=_ladder, difficulty="hard"),
+    "hold_handle": Template(make=standing.hold_handle, suits=_pushed, difficulty="hard"),
 }
 """Every static interaction; `suits` and `beside` say on what."""
 
