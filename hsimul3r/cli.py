@@ -222,9 +222,7 @@ class Hsibench(Command):
         from hsimul3r.benchmark.build import BuildConfig, build, verify
 
         count, views = (300, 16) if self.all else (self.count, self.views)
-        cfg = BuildConfig(
-            out=self.out, count=count, views=views, has_motions=self.all, only=self.cases, workers=self.workers
-        )
+        cfg = BuildConfig(out=self.out, count=count, views=views, has_motions=self.all, only=self.cases, workers=self.workers)
         if self.verify:
             names = verify(cfg, self.verify, Progress(console))
             console.print(f"The same bits again: {', '.join(names)}", highlight=False)
