@@ -13,6 +13,7 @@ from hsimul3r.benchmark.objects.pieces import (
     ribbon,
     rounded_box,
     shell,
+    skins,
     surface,
     tapered_bar,
     tube,
@@ -66,6 +67,16 @@ def test_shell_of_a_flat_grid_is_a_plate_below_it():
     grid = np.array([[(x, y, 0.5) for x in (0, 0.1, 0.2)] for y in (0, 0.1, 0.2)], float)
     vertices = np.concatenate([piece.shape.vertices for piece in shell("plate", "wood", grid, 0.02)])
     assert vertices[:, 2].min() == pytest.approx(0.48, abs=2e-4) and vertices[:, 2].max() == pytest.approx(0.5, abs=2e-4)
+
+
+def test_skins_draw_a_bent_body_as_one_closed_surface():
+    rod = tube("rod", "metal", [(0, 0, 0), (0, 0, 0.3), (0.2, 0, 0.5)], 0.02)
+    knob = hull_piece("knob", "wood", rounded_box((0.1, 0.1, 0.1), 0.01))
+    drawn, same = skins([*rod, knob])
+    assert (drawn.name, drawn.material, same) == ("rod", "metal", knob)
+    assert is_watertight(drawn.shape.faces)
+    parts = [solid(piece.shape.vertices, piece.shape.faces).volume_m3 for piece in rod]
+    assert solid(drawn.shape.vertices, drawn.shape.faces).volume_m3 == pytest.approx(sum(parts), rel=0.005)
 
 
 def test_mirror_images_are_closed_and_the_same_size():

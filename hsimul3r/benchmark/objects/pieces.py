@@ -29,6 +29,8 @@ class Piece:
     name: str
     material: str
     shape: ConvexPart
+    body: str = ""
+    """Pieces of one bent or turned body share its name: `skins` draws them as one surface."""
 
 
 SurfaceKind = Literal["seat", "bed", "top", "back", "arm", "rail", "rung", "handle"]
@@ -74,9 +76,9 @@ class Furniture:
         raise KeyError(f"{self.name} has no piece {name!r}, only {[piece.name for piece in self.pieces]}")
 
 
-def hull_piece(name: str, material: str, points: Points) -> Piece:
+def hull_piece(name: str, material: str, points: Points, *, body: str = "") -> Piece:
     """The convex hull of `points` as a piece."""
-    return Piece(name=name, material=material, shape=convex_part(points, name))
+    return Piece(name=name, material=material, shape=convex_part(points, name), body=body)
 
 
 def rounded_box(size: Sequence[float], bevel: float, *, segments: int = 3) -> Points:
@@ -128,7 +130,8 @@ def curved_rail(
     shear = [j + lean * j[:, 2:3] + np.asarray(at) for j in joints]
     grow = 0.004
     return [
-        hull_piece(f"{name}_{i}", material, np.concatenate([shear[i] - (grow * (i > 0), 0, 0), shear[i + 1]])) for i in range(5)
+        hull_piece(f"{name}_{i}", material, np.concatenate([shear[i] - (grow * (i > 0), 0, 0), shear[i + 1]]), body=name)
+        for i in range(5)
     ]
 
 
@@ -219,12 +222,11 @@ def disc(
 
 
 def loft(name: str, material: str, sections: Sequence[Points]) -> list[Piece]:
-    """A convex piece between each two neighbouring sections; each reaches a millimetre back into the one before."""
-    pieces, back = [], np.zeros(3)
+    """A convex piece between each two neighbouring sections. Neighbours share a section, and a tip overlaps the one before."""
+    pieces, tip = [], np.empty((0, 3))
     for i, (low, high) in enumerate(itertools.pairwise(sections)):
-        pieces.append(hull_piece(f"{name}_{i}", material, np.concatenate([low - back, high])))
-        axis = high.mean(0) - low.mean(0)
-        back = 0.001 * axis / np.linalg.norm(axis)
+        pieces.append(hull_piece(f"{name}_{i}", material, np.concatenate([low, tip, high]), body=name))
+        tip = _tip(high, towards=low)
     return pieces
 
 
@@ -283,7 +285,7 @@ def ribbon(
 
 
 def shell(name: str, material: str, grid: Float[ndarray, "rows columns 3"], thickness: float) -> list[Piece]:
-    """A bent plate below or behind a grid of points: a convex piece for each cell, grown by 1% so that neighbours overlap."""
+    """A bent plate below or behind a grid of points: a convex piece for each cell, with tips into those before it."""
     along, across = np.gradient(grid, axis=0), np.gradient(grid, axis=1)
     normals = np.cross(along, across)
     normals /= np.linalg.norm(normals, axis=2, keepdims=True)
@@ -291,10 +293,20 @@ def shell(name: str, material: str, grid: Float[ndarray, "rows columns 3"], thic
     pieces = []
     for i in range(grid.shape[0] - 1):
         for j in range(grid.shape[1] - 1):
-            corners = layers[:, i : i + 2, j : j + 2].reshape(-1, 3)
-            grown = corners.mean(0) + 1.01 * (corners - corners.mean(0))
-            pieces.append(hull_piece(f"{name}_{i}_{j}", material, grown))
+            cell = layers[:, i : i + 2, j : j + 2]
+            points = [cell.reshape(-1, 3)]
+            if i > 0:
+                points.append(_tip(cell[:, 0].reshape(-1, 3), towards=layers[:, i - 1, j : j + 2].reshape(-1, 3)))
+            if j > 0:
+                points.append(_tip(cell[:, :, 0].reshape(-1, 3), towards=layers[:, i : i + 2, j - 1].reshape(-1, 3)))
+            pieces.append(hull_piece(f"{name}_{i}_{j}", material, np.concatenate(points), body=name))
     return pieces
+
+
+def _tip(section: Points, *, towards: Points) -> Float[ndarray, "1 3"]:
+    """The point two millimetres from the middle of a section into the piece that ends at the section `towards`."""
+    way = towards.mean(0) - section.mean(0)
+    return (section.mean(0) + 0.002 * way / np.linalg.norm(way))[None]
 
 
 def plate_x(outline_yz: Sequence[tuple[float, float]], *, x: float, thickness: float, bevel: float = 0.004) -> Points:
@@ -310,16 +322,30 @@ def plate_x(outline_yz: Sequence[tuple[float, float]], *, x: float, thickness: f
 
 def both_sides(pieces: Sequence[Piece]) -> list[Piece]:
     """Pieces of the right side (+X) and their mirror images, named after their sides."""
-    right = [replace(piece, name=f"{piece.name}_right") for piece in pieces]
+    right = [replace(piece, name=f"{piece.name}_right", body=piece.body and f"{piece.body}_right") for piece in pieces]
     left = [
         Piece(
             name=f"{piece.name}_left",
             material=piece.material,
+            body=piece.body and f"{piece.body}_left",
             shape=ConvexPart(vertices=piece.shape.vertices * (-1, 1, 1), faces=piece.shape.faces[:, ::-1].copy()),
         )
         for piece in pieces
     ]
     return right + left
+
+
+def skins(pieces: Sequence[Piece]) -> list[Piece]:
+    """Pieces as they are drawn: those of one body merged to one surface, which need not be convex, the others as they are."""
+    groups: dict[str, list[Piece]] = {}
+    for piece in pieces:
+        groups.setdefault(piece.body or piece.name, []).append(piece)
+    return [same[0] if len(same) == 1 else _merged_skin(name, same) for name, same in groups.items()]
+
+
+def _merged_skin(name: str, pieces: Sequence[Piece]) -> Piece:
+    vertices, faces = union([piece.shape for piece in pieces], name)
+    return Piece(name=name, material=pieces[0].material, shape=ConvexPart(vertices=vertices, faces=faces))
 
 
 def _tangents(points: Points) -> Points:
