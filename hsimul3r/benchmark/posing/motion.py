@@ -1,4 +1,4 @@
-"""Motions of HSIBench: key poses in time, contacts held as intervals, one optimisation over all frames; exact truth at 30 fps."""
+"""Motions of HSIBench: key poses in time, contacts held as intervals, one solve over all frames; exact truth at 30 fps."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from hsimul3r.benchmark.posing import motions_seats
+from hsimul3r.benchmark.posing import motions_seats, motions_standing
 from hsimul3r.benchmark.posing.check import check_staged, is_true
 from hsimul3r.benchmark.posing.motions_plan import MotionPlan
 from hsimul3r.benchmark.posing.motions_problem import FPS, Problem, active, key_problem, path_problem, subject
@@ -18,11 +18,15 @@ from hsimul3r.benchmark.scene import CaseSpec, Difficulty, HeldContact, Staged, 
 from hsimul3r.errors import NotPosable
 from hsimul3r.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle, rotation_about_z
 
-KEY_STEPS, PATH_STEPS = 40, 20
+KEY_STEPS, PATH_STEPS = 25, 12
 YAW_DEG = 30.0
 """Largest turn of a motion out of the room's front."""
 
-CHAIRS = ("dining_chair", "windsor_chair", "ladder_back_chair", "parsons_chair", "cantilever_chair")
+CHAIRS = ("dining_chair", "windsor_chair", "ladder_back_chair", "parsons_chair", "cantilever_chair", "folding_chair")
+SOFAS = ("two_seat_sofa", "three_seat_sofa", "chesterfield_sofa", "spindle_loveseat", "wing_chair", "lounge_armchair")
+TABLES = ("dining_table", "oval_table", "trestle_table", "writing_desk", "round_table")
+RAILS = ("dining_chair", "ladder_back_chair", "parsons_chair", "cantilever_chair", "folding_chair")
+LOW = ("step_stool", "ottoman", "coffee_table")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +38,18 @@ class MotionTemplate:
     difficulty: Difficulty
 
 
+def _one_of(names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    return tuple((name,) for name in names)
+
+
 MOTIONS: Final[Mapping[str, MotionTemplate]] = {
-    "sit_down_chair": MotionTemplate(
-        plan=motions_seats.sit_down, objects=tuple((name,) for name in CHAIRS), difficulty="medium"
-    ),
+    "sit_down_chair": MotionTemplate(plan=motions_seats.sit_down, objects=_one_of(CHAIRS), difficulty="medium"),
+    "stand_up_chair": MotionTemplate(plan=motions_seats.stand_up, objects=_one_of(CHAIRS), difficulty="medium"),
+    "sit_down_sofa": MotionTemplate(plan=motions_seats.sit_back, objects=_one_of(SOFAS), difficulty="medium"),
+    "stand_up_sofa": MotionTemplate(plan=motions_seats.rise_from_back, objects=_one_of(SOFAS), difficulty="medium"),
+    "foot_on_stool": MotionTemplate(plan=motions_standing.foot_on_stool, objects=_one_of(LOW), difficulty="hard"),
+    "lean_on_table": MotionTemplate(plan=motions_standing.lean_on_table, objects=_one_of(TABLES), difficulty="medium"),
+    "lean_on_chair_back": MotionTemplate(plan=motions_standing.lean_on_chair_back, objects=_one_of(RAILS), difficulty="medium"),
 }
 
 

@@ -10,7 +10,7 @@ from scipy.spatial import ConvexHull, QhullError
 
 from hsimul3r.benchmark.posing.motions_body import point_jacobian
 from hsimul3r.benchmark.posing.motions_problem import Problem
-from hsimul3r.benchmark.posing.motions_rows import Skin, held_vertices
+from hsimul3r.benchmark.posing.motions_rows import Skin
 from hsimul3r.conventions import GRAVITY
 
 MARGIN_M = 0.02
@@ -74,12 +74,10 @@ def balance_rows(problem: Problem, skin: Skin) -> WideRows:
 def bearing_points(problem: Problem, skin: Skin) -> list[Float[ndarray, "points 3"]]:
     """Per frame, what can carry weight: standing soles and held parts, but for those on an object that moves."""
     points = [[soles] for soles in problem.bearing]
-    for hold, item, frames in problem.holds:
-        if np.ptp(problem.plan.objects[item].T_plan_object, axis=0).max() > 1e-9:
-            continue
-        index = held_vertices(problem.body, hold, skin.distance[item][frames])
-        for frame, vertices in zip(frames, index):
-            points[frame].append(skin.vertices[frame, vertices])
+    for (_, item, _), near in zip(problem.holds, skin.near):
+        if np.ptp(problem.plan.objects[item].T_plan_object, axis=0).max() < 1e-9:
+            for frame, place in zip(near.frame, skin.vertices[near.frame, near.vertex]):
+                points[frame].append(place[None])
     return [np.concatenate(parts) for parts in points]
 
 

@@ -16,7 +16,7 @@ from hsimul3r.geometry.sdf import half_spaces
 
 @dataclass(frozen=True, kw_only=True)
 class PlanePieces:
-    """Convex pieces as planes (n, d) in one table: piece i has the rows start[i] to start[i + 1]; its box is low[i], high[i]."""
+    """Convex pieces as planes (n, d) in one table: piece i has rows start[i] to start[i + 1], box low[i], high[i]."""
 
     planes: Float[ndarray, "planes 4"]
     start: Int[ndarray, "pieces+1"]
@@ -35,21 +35,24 @@ class PlanePieces:
         )
 
     def query(
-        self, points: Float[ndarray, "frames points 3"], T_world_object: Float[ndarray, "frames 4 4"]
+        self, points: Float[ndarray, "frames points 3"], T_world_object: Float[ndarray, "frames 4 4"], reach_m: float
     ) -> tuple[Float[ndarray, "frames points"], Float[ndarray, "frames points 3"]]:
-        """Distances [m], negative inside, and outward normals in the world; the object stands elsewhere in each frame."""
+        """Distances [m], negative inside, and outward normals in the world; the object may stand elsewhere in each frame.
+
+        Farther away than `reach_m` the distance is `reach_m` and the normal zero.
+        """
         R, place = T_world_object[:, :3, :3], T_world_object[:, None, :3, 3]
         local = np.ascontiguousarray(((points - place) @ R).reshape(-1, 3))
-        distance, normal = _nearest_planes(local, self.planes, self.start, self.low, self.high)
+        distance, normal = _nearest_planes(local, self.planes, self.start, self.low, self.high, reach_m)
         return distance.reshape(points.shape[:2]), normal.reshape(points.shape) @ R.swapaxes(1, 2)
 
 
 @njit(cache=True)
-def _nearest_planes(points, planes, start, low, high):  # noqa: ANN001, ANN202 (compiled)
+def _nearest_planes(points, planes, start, low, high, reach):  # noqa: ANN001, ANN202 (compiled)
     distance, normal = np.empty(len(points)), np.empty((len(points), 3))
     for n in range(len(points)):
         x, y, z = points[n, 0], points[n, 1], points[n, 2]
-        best, face = np.inf, -1
+        best, face = reach, -1
         for i in range(len(low)):
             dx = max(low[i, 0] - x, x - high[i, 0])
             dy = max(low[i, 1] - y, y - high[i, 1])
@@ -66,5 +69,6 @@ def _nearest_planes(points, planes, start, low, high):  # noqa: ANN001, ANN202 (
             if worst < best:
                 best, face = worst, at
         distance[n] = best
-        normal[n, 0], normal[n, 1], normal[n, 2] = planes[face, 0], planes[face, 1], planes[face, 2]
+        for k in range(3):
+            normal[n, k] = planes[face, k] if face >= 0 else 0.0
     return distance, normal

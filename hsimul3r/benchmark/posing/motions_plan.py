@@ -13,6 +13,7 @@ from hsimul3r.benchmark.objects.pieces import Furniture
 from hsimul3r.benchmark.posing.keyposes import KeyPose
 
 FLOOR = "floor"
+Place = tuple[float, float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +22,7 @@ class Key:
 
     time_s: float
     pose: KeyPose
-    pelvis_m: tuple[float, float, float] | None = None
+    pelvis_m: Place | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,7 @@ class Stance:
     side: str
     start_s: float
     end_s: float
-    place_m: tuple[float, float, float]
+    place_m: Place
     yaw_deg: float
     target: str = FLOOR
     heel_off_s: float | None = None
@@ -42,7 +43,7 @@ class Stance:
 
 @dataclass(frozen=True, kw_only=True)
 class Hold:
-    """`count` vertices of a part (a key of CONTACT_PARTS) lie on an object; of a part that `stays` they do not move along it."""
+    """`count` vertices of a part (a key of CONTACT_PARTS) lie on an object; if it `stays`, always at the same place."""
 
     part: str
     target: str
@@ -57,7 +58,7 @@ class Anchor:
     """A joint near a place, in the frame of the object `target` (or of the plan); nan coordinates are free."""
 
     joint: str
-    place_m: tuple[float, float, float]
+    place_m: Place
     start_s: float
     end_s: float
     sigma_m: float = 0.01

@@ -1,5 +1,6 @@
 """A motion plan on given moments as arrays: which point must be where in which frame."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -181,7 +182,7 @@ def _swings(stances: tuple[Stance, ...]) -> list[tuple[Stance, Stance]]:
     pairs = []
     for side in SIDES:
         own = sorted((stance for stance in stances if stance.side == side), key=lambda stance: stance.start_s)
-        pairs += list(zip(own[:-1], own[1:]))
+        pairs += list(itertools.pairwise(own))
     return pairs
 
 
@@ -189,15 +190,22 @@ def _swing_targets(plan: MotionPlan, body: MotionBody, before: Stance, after: St
     """The sole's centre on a minimum-jerk way from one place to the next, lifted in between."""
     frame = np.flatnonzero((times > before.end_s + 1e-6) & (times < after.start_s - 1e-6))
     share = (times[frame] - before.end_s) / (after.start_s - before.end_s)
-    way = minimum_jerk(share)[:, None]
     first, last = foot_place(body, before).mean(0), foot_place(body, after).mean(0)
-    place = first + way * (last - first)
+    rise = float(np.sign(last[2] - first[2]))
+    along = minimum_jerk(_within(share, max(0.0, 0.25 * rise), 1 + min(0.0, 0.25 * rise)))
+    upward = minimum_jerk(_within(share, max(0.0, -0.3 * rise), 1 - max(0.0, 0.3 * rise)))
+    place = first + np.stack([along, along, upward], 1) * (last - first)
     place[:, 2] += plan.lift_m.get(before.side, 0.05) * 64 * (share * (1 - share)) ** 3
     side = SIDES.index(before.side)
     centre = body.soles.mean(np.arange(4 * side, 4 * side + 4)[None], np.full((1, 4), 0.25))
     return Targets(
         frame=frame, points=centre[np.zeros(len(frame), int)], place=place, sigma=np.full((len(frame), 3), SWING_SIGMA_M)
     )
+
+
+def _within(share: Float[ndarray, "n"], start: float, end: float) -> Float[ndarray, "n"]:
+    """How far between two shares: onto a step a foot rises first and goes ahead last, down from it the reverse."""
+    return np.clip((share - start) / (end - start), 0.0, 1.0)
 
 
 def _anchor_targets(plan: MotionPlan, body: MotionBody, anchor: Anchor, times: ndarray) -> Targets:

@@ -17,6 +17,7 @@ REST_SIGMA_M = 0.004
 ALLOWED_DEPTH_M = 0.0015
 THIGH_GAP_M = 0.008
 RESTING_POINTS = 30
+REACH_M = 0.3
 KNEE_LOW_RAD, KNEE_SIGMA_RAD = 0.04, 0.01
 SIZE = 69
 """Coordinates of a frame: 22 turns and the pelvis' place."""
@@ -32,42 +33,61 @@ class Rows:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Near:
+    """The vertices of a held part that are nearest to its object, in the frames of the hold."""
+
+    frame: Int[ndarray, "rows"]
+    vertex: Int[ndarray, "rows"]
+    distance: Float[ndarray, "rows"]
+    normal: Float[ndarray, "rows 3"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Skin:
-    """Where the skin is, and how far from each object, with the objects' normals (all in the plan's frame)."""
+    """Where the skin is (in the plan's frame), how deep in each object, and what is next to the objects that are held."""
 
     chain: Chain
     vertices: Float[ndarray, "frames vertices 3"]
     samples: Float[ndarray, "frames samples 3"]
-    distance: tuple[Float[ndarray, "frames samples"], ...]
-    normal: tuple[Float[ndarray, "frames samples 3"], ...]
+    depth: tuple[tuple[Float[ndarray, "frames samples"], Float[ndarray, "frames samples 3"]], ...]
+    """Per object, distances (0 outside) and normals of the samples."""
+    near: tuple[Near, ...]
+    """Per hold."""
 
     @classmethod
     def of(cls, problem: Problem, chain: Chain) -> "Skin":
         vertices, samples = problem.body.skin.posed(chain), problem.samples.posed(chain)
-        found = [pieces.query(samples, T) for pieces, T in zip(problem.pieces, problem.T_plan_object)]
         return cls(
             chain=chain,
             vertices=vertices,
             samples=samples,
-            distance=tuple(distance for distance, _ in found),
-            normal=tuple(normal for _, normal in found),
+            depth=tuple(pieces.query(samples, T, 0.0) for pieces, T in zip(problem.pieces, problem.T_plan_object)),
+            near=tuple(_nearest(problem, vertices, *held) for held in problem.holds),
         )
+
+
+def _nearest(problem: Problem, vertices: ndarray, hold: Hold, item: int, frames: Int[ndarray, "held"]) -> Near:
+    part = problem.body.model.parts[hold.part]
+    T = np.broadcast_to(problem.T_plan_object[item], (problem.frames, 4, 4))[frames]
+    distance, normal = problem.pieces[item].query(vertices[frames][:, part], T, REACH_M)
+    chosen = np.argpartition(distance, hold.count, axis=1)[:, : hold.count]
+    row = np.arange(len(frames))[:, None]
+    return Near(
+        frame=np.repeat(frames, hold.count),
+        vertex=part[chosen].ravel(),
+        distance=distance[row, chosen].ravel(),
+        normal=normal[row, chosen].reshape(-1, 3),
+    )
 
 
 def rows_of(problem: Problem, skin: Skin, depth_sigma_m: float) -> Iterator[Rows]:
     """All residuals of single frames."""
     yield _target_rows(problem, skin.chain)
-    for hold, item, frames in problem.holds:
-        yield _hold_rows(problem, skin, hold, item, frames)
+    for (hold, _, _), near in zip(problem.holds, skin.near):
+        yield _hold_rows(problem, skin, hold, near)
     yield from _depth_rows(problem, skin, depth_sigma_m)
     yield from _thigh_rows(problem, skin, depth_sigma_m)
     yield _knee_rows(problem, skin.chain)
-
-
-def held_vertices(body: MotionBody, hold: Hold, distance: Float[ndarray, "frames samples"]) -> Int[ndarray, "frames count"]:
-    """Per frame, the vertices of a part that are nearest to its object."""
-    part = body.model.parts[hold.part]
-    return part[np.argpartition(distance[:, part], hold.count, axis=1)[:, : hold.count]]
 
 
 def _rows(chain: Chain, frame: ndarray, points: LinearPoints, direction: ndarray, residual: ndarray, sigma: ndarray) -> Rows:
@@ -89,17 +109,14 @@ def _places(chain: Chain, frame: ndarray, points: LinearPoints) -> Float[ndarray
     return turned + np.einsum("nj,njx->nx", points.weights, chain.t[frame])
 
 
-def _hold_rows(problem: Problem, skin: Skin, hold: Hold, item: int, frames: ndarray) -> Rows:
-    index = held_vertices(problem.body, hold, skin.distance[item][frames]).ravel()
-    frame = np.repeat(frames, hold.count)
-    residual = skin.distance[item][frame, index]
-    sigma = np.full(len(frame), CONTACT_SIGMA_M * np.sqrt(hold.count / 4))
-    return _rows(skin.chain, frame, problem.body.skin[index], skin.normal[item][frame, index], residual, sigma)
+def _hold_rows(problem: Problem, skin: Skin, hold: Hold, near: Near) -> Rows:
+    sigma = np.full(len(near.frame), CONTACT_SIGMA_M * np.sqrt(hold.count / 4))
+    return _rows(skin.chain, near.frame, problem.body.skin[near.vertex], near.normal, near.distance, sigma)
 
 
 def _depth_rows(problem: Problem, skin: Skin, sigma_m: float) -> Iterator[Rows]:
     up = np.broadcast_to(np.array([0.0, 0.0, 1.0]), skin.samples.shape)
-    for distance, normal in ((skin.samples[..., 2], up), *zip(skin.distance, skin.normal)):
+    for distance, normal in ((skin.samples[..., 2], up), *skin.depth):
         frame, index = np.nonzero(distance < -ALLOWED_DEPTH_M)
         residual = distance[frame, index] + ALLOWED_DEPTH_M
         sigma = np.full(len(frame), sigma_m)

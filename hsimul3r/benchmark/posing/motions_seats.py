@@ -1,56 +1,177 @@
 """Sitting down, standing up, and what people do while they sit."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from hsimul3r.benchmark.objects.pieces import Surface
 from hsimul3r.benchmark.posing.keyposes import Arm, KeyPose, Leg
-from hsimul3r.benchmark.posing.motions_plan import Hold, Key, MotionPlan, Stance, ThighRest
-from hsimul3r.benchmark.posing.motions_stage import Stage
+from hsimul3r.benchmark.posing.motions_plan import Hold, Key, MotionPlan, Place, Stance, ThighRest
+from hsimul3r.benchmark.posing.motions_stage import FOREVER_S, HANGING, Stage
 
-HANGING = Arm(flex=4, lower=74, turn=0, elbow=14, pronate=15)
-FORWARD = Arm(flex=40, lower=74, elbow=34, pronate=40)
+SCOOT_M = 0.10
+FORWARD = Arm(flex=52, lower=72, elbow=34, pronate=40)
+REACHING = Arm(flex=66, lower=70, elbow=40, pronate=40)
 ON_THIGH = Arm(flex=22, lower=76, elbow=54, pronate=70)
+BESIDE = Arm(flex=16, lower=70, elbow=40, pronate=60)
+SEATED_LEG = Leg(hip=90, abduct=7, turn=6, knee=94, ankle=8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sitter:
+    """Where the feet stand and the pelvis rests, for a seat of the first object."""
+
+    stances: tuple[Stance, Stance]
+    pelvis_m: Place
+    target: str
+    back_y: float
+    """How far back a pelvis fits that leans on the back."""
+
+    def seated(self, start_s: float, end_s: float) -> tuple[Hold, ...]:
+        """Buttocks and thighs on the seat."""
+        counts = {"buttocks": 8, "left_thigh": 3, "right_thigh": 3}
+        return tuple(
+            Hold(part=part, target=self.target, start_s=start_s, end_s=end_s, count=count) for part, count in counts.items()
+        )
+
+    @property
+    def leaning_m(self) -> Place:
+        """The pelvis of who leans back: a little deeper in the seat."""
+        x, y, z = self.pelvis_m
+        return x, min(self.back_y, y + SCOOT_M), z
+
+    def above(self, forward_m: float, up_m: float) -> Place:
+        """The pelvis before and over its place."""
+        x, y, z = self.pelvis_m
+        return x, y - forward_m, z + up_m
 
 
 def sit_down(stage: Stage) -> MotionPlan:
     """From standing in front of a seat to sitting on it, hands on the thighs."""
-    seat = stage.rng.choice(np.array(stage.surfaces("seat"), dtype=object))
-    pace = stage.around(1.0, 0.15)
-    front = seat.centre[1] - seat.size_m[1] / 2
-    ankle_y = front - 0.04 * stage.size
-    pelvis = float(seat.centre[0]), ankle_y + 0.33 * stage.size, float(seat.centre[2]) + 0.10 * stage.size
-    stances = tuple(
-        Stance(side=side, start_s=0, end_s=9, place_m=(seat.centre[0] + sign * 0.11, ankle_y, 0.0), yaw_deg=8.0)
-        for side, sign in (("left", 1), ("right", -1))
+    sitter, times = _sitter(stage), stage.times(0.0, 0.9, 1.7, 2.7)
+    keys = (
+        Key(time_s=times[0], pose=_standing(stage)),
+        Key(time_s=times[1], pose=_bowed(stage)),
+        Key(time_s=times[2], pose=_touching(stage), pelvis_m=sitter.above(0.02, 0.01)),
+        Key(time_s=times[3], pose=_seated(stage), pelvis_m=sitter.pelvis_m),
     )
-    times = np.array([0.0, 0.9, 1.7, 2.7]) * pace
-    places = (None, None, (pelvis[0], pelvis[1] - 0.02, pelvis[2] + 0.01), pelvis)
-    keys = tuple(Key(time_s=t, pose=pose, pelvis_m=place) for t, pose, place in zip(times, _sitting_down(), places))
-    held = dict(target=stage.furniture[0].name, start_s=times[2], end_s=9.0)
-    holds = (
-        Hold(part="buttocks", count=8, **held),
-        Hold(part="left_thigh", count=3, **held),
-        Hold(part="right_thigh", count=3, **held),
+    return _plan(stage, sitter, keys, sitter.seated(times[2], FOREVER_S), _rests(times[3] - 0.15, FOREVER_S))
+
+
+def stand_up(stage: Stage) -> MotionPlan:
+    """From sitting, hands on the thighs, to standing."""
+    sitter, times = _sitter(stage), stage.times(0.15, 1.05, 1.75, 2.75)
+    keys = (
+        Key(time_s=times[0], pose=_seated(stage), pelvis_m=sitter.pelvis_m),
+        Key(time_s=times[1], pose=_touching(stage), pelvis_m=sitter.above(0.02, 0.01)),
+        Key(time_s=times[2], pose=_bowed(stage)),
+        Key(time_s=times[3], pose=_standing(stage)),
     )
+    return _plan(stage, sitter, keys, sitter.seated(0.0, times[1]), _rests(0.0, times[0] + 0.2))
+
+
+def sit_back(stage: Stage) -> MotionPlan:
+    """From standing to sitting on a soft seat, then leaning back on it."""
+    sitter, times = _sitter(stage), stage.times(0.0, 0.9, 1.7, 2.8, 3.3)
+    leaning = replace(_seated(stage), pitch=-stage.around(17, 3), spine=8)
+    keys = (
+        Key(time_s=times[0], pose=_standing(stage)),
+        Key(time_s=times[1], pose=_bowed(stage)),
+        Key(time_s=times[2], pose=_touching(stage), pelvis_m=sitter.above(0.02, 0.01)),
+        Key(time_s=times[3], pose=leaning, pelvis_m=sitter.leaning_m),
+        Key(time_s=times[4], pose=leaning, pelvis_m=sitter.leaning_m),
+    )
+    back = Hold(part="back", target=sitter.target, start_s=times[3], end_s=FOREVER_S, count=5)
+    holds = (*sitter.seated(times[2], FOREVER_S), back)
+    return _plan(stage, sitter, keys, holds, _rests(times[3], FOREVER_S))
+
+
+def rise_from_back(stage: Stage) -> MotionPlan:
+    """From leaning back on a soft seat to standing."""
+    sitter, times = _sitter(stage), stage.times(0.0, 0.3, 1.35, 2.1, 3.15)
+    leaning = replace(_seated(stage), pitch=-stage.around(17, 3), spine=8)
+    keys = (
+        Key(time_s=times[0], pose=leaning, pelvis_m=sitter.leaning_m),
+        Key(time_s=times[1], pose=leaning, pelvis_m=sitter.leaning_m),
+        Key(time_s=times[2], pose=_touching(stage), pelvis_m=sitter.above(0.02, 0.01)),
+        Key(time_s=times[3], pose=_bowed(stage)),
+        Key(time_s=times[4], pose=_standing(stage)),
+    )
+    back = Hold(part="back", target=sitter.target, start_s=0.0, end_s=times[1], count=5)
+    return _plan(stage, sitter, keys, (*sitter.seated(0.0, times[2]), back), _rests(0.0, times[1]))
+
+
+def _rests(start_s: float, end_s: float) -> tuple[ThighRest, ...]:
+    return tuple(ThighRest(side=side, start_s=start_s, end_s=end_s) for side in ("left", "right"))
+
+
+def _plan(
+    stage: Stage, sitter: Sitter, keys: tuple[Key, ...], holds: tuple[Hold, ...], rests: tuple[ThighRest, ...]
+) -> MotionPlan:
     return MotionPlan(
         betas=stage.betas,
-        duration_s=float(times[-1]) + 0.3,
+        duration_s=keys[-1].time_s + 0.25,
         objects=(stage.standing(),),
         keys=keys,
-        stances=stances,
+        stances=sitter.stances,
         holds=holds,
-        thigh_rests=tuple(ThighRest(side=side, start_s=times[3] - 0.2, end_s=9) for side in ("left", "right")),
+        thigh_rests=rests,
     )
 
 
-def _sitting_down() -> tuple[KeyPose, ...]:
-    stand = _symmetric(Leg(hip=3, abduct=3, turn=8, knee=5, ankle=2), HANGING, pitch=2, spine=4, head_down=6)
-    lean = _symmetric(Leg(hip=75, abduct=4, turn=6, knee=62, ankle=17), FORWARD, pitch=28, spine=14, head_down=2)
-    touch = _symmetric(Leg(hip=114, abduct=5, turn=6, knee=100, ankle=16), FORWARD, pitch=30, spine=24, head_down=0)
-    seated = _symmetric(Leg(hip=88, abduct=7, turn=6, knee=92, ankle=8), ON_THIGH, pitch=-6, spine=2, head_down=0)
-    return stand, lean, touch, seated
+def _sitter(stage: Stage) -> Sitter:
+    """One of the seats, the feet close before it, one a little farther than the other, the pelvis short of the back."""
+    seats = stage.surfaces("seat")
+    seat = seats[int(stage.rng.integers(len(seats)))]
+    spread, yaw, apart = stage.around(0.115, 0.02), stage.around(8, 5), stage.around(0.0, 0.03)
+    places = [float(seat.centre[0]) + sign * spread for sign in (1, -1)]
+    clear = stage.clear_y(tuple(places), front_edge(stage, seat))
+    deepest = min((surface.centre[1] for surface in stage.surfaces("back")), default=np.inf) - 0.195 * stage.size
+    pelvis_y = min(clear + 0.345 * stage.size, float(deepest))
+    ankle_y = min(clear, pelvis_y - 0.335 * stage.size)
+    stances = [
+        Stance(side=side, start_s=0.0, end_s=FOREVER_S, place_m=(x, ankle_y - max(0.0, sign * apart), 0.0), yaw_deg=yaw)
+        for side, sign, x in zip(("left", "right"), (1, -1), places)
+    ]
+    pelvis = float(seat.centre[0]), pelvis_y, float(seat.centre[2]) + 0.10 * stage.size
+    return Sitter(stances=(stances[0], stances[1]), pelvis_m=pelvis, target=stage.furniture[0].name, back_y=float(deepest))
 
 
-def _symmetric(leg: Leg, arm: Arm, **trunk: float) -> KeyPose:
-    return KeyPose(left_leg=leg, right_leg=leg, left_arm=arm, right_arm=replace(arm, flex=arm.flex + 2), **trunk)
+def front_edge(stage: Stage, seat: Surface) -> float:
+    """The foremost y of what is at the height of a seat, before its place."""
+    corners = np.concatenate([piece.shape.vertices for piece in stage.furniture[0].pieces])
+    near = np.abs(corners[:, 2] - seat.centre[2]) < 0.08
+    return float(corners[near & (np.abs(corners[:, 0] - seat.centre[0]) < 0.25), 1].min())
+
+
+def _standing(stage: Stage) -> KeyPose:
+    return _symmetric(Leg(hip=3, abduct=3, turn=8, knee=5, ankle=2), HANGING, pitch=2, spine=4, head_down=stage.around(5, 5))
+
+
+def _bowed(stage: Stage) -> KeyPose:
+    leg = Leg(hip=75, abduct=4, turn=6, knee=62, ankle=17)
+    return _symmetric(leg, FORWARD, pitch=stage.around(28, 3), spine=14, head_down=2)
+
+
+def _touching(stage: Stage) -> KeyPose:
+    leg = Leg(hip=114, abduct=5, turn=6, knee=100, ankle=16)
+    return _symmetric(leg, REACHING, pitch=30, spine=stage.around(22, 4), head_down=0)
+
+
+def _seated(stage: Stage) -> KeyPose:
+    return replace(
+        _symmetric(SEATED_LEG, ON_THIGH, pitch=stage.around(-5, 3), spine=stage.around(4, 4), head_down=stage.around(2, 6)),
+        head_left=stage.around(0, 15),
+    )
+
+
+def _symmetric(leg: Leg, arm: Arm, *, pitch: float, spine: float, head_down: float) -> KeyPose:
+    return KeyPose(
+        left_leg=leg,
+        right_leg=leg,
+        left_arm=arm,
+        right_arm=replace(arm, flex=arm.flex + 2),
+        pitch=pitch,
+        spine=spine,
+        head_down=head_down,
+    )

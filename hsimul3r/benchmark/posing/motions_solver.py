@@ -26,7 +26,9 @@ from hsimul3r.body.derivatives import COUNT
 
 MAX_TURN = 0.4
 """Largest change of a coordinate in one step [rad, m]."""
-SOFT_DEPTH_M, HARD_DEPTH_M = 0.01, 0.001
+DEPTH_SIGMAS_M = (0.01, 0.003, 0.001)
+ENOUGH_GAIN = 0.002
+"""Share of the cost that a step must save for another to follow."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,24 +49,21 @@ class Solution:
 
 def solve(problem: Problem, *, steps: int) -> Solution:
     """The motion of least cost next to the reference. Penetration counts little at first, so that limbs can pass."""
-    start = _flat(problem)
-    state, damping = start.copy(), 1.0
-    system = _linearise(problem, state, _depth_sigma(0, steps))
-    for step in range(1, steps + 1):
-        change = _step(system, damping)
-        trial = state + change * min(1.0, MAX_TURN / np.abs(change).max())
-        attempt = _linearise(problem, trial, _depth_sigma(step, steps))
-        is_harder = _depth_sigma(step, steps) < _depth_sigma(step - 1, steps)
-        if is_harder or attempt.cost < system.cost:
-            state, system, damping = trial, attempt, max(damping / 4, 1e-3)
-        else:
-            damping *= 6
+    state, damping, system = _flat(problem), 1.0, None
+    for sigma_m in DEPTH_SIGMAS_M:
+        system = _linearise(problem, state, sigma_m)
+        for _ in range(steps):
+            change = _step(system, damping)
+            trial = state + change * min(1.0, MAX_TURN / np.abs(change).max())
+            attempt = _linearise(problem, trial, sigma_m)
+            if attempt.cost > system.cost:
+                damping *= 8
+                continue
+            gain, state, system, damping = system.cost - attempt.cost, trial, attempt, max(damping / 4, 1e-3)
+            if gain < ENOUGH_GAIN * system.cost:
+                break
+    assert system is not None
     return Solution(state=state, cost=system.cost)
-
-
-def _depth_sigma(step: int, steps: int) -> float:
-    """Falls geometrically in the first half of the steps."""
-    return SOFT_DEPTH_M * (HARD_DEPTH_M / SOFT_DEPTH_M) ** min(1.0, 2 * step / steps)
 
 
 def _flat(problem: Problem) -> Float[ndarray, "frames 69"]:

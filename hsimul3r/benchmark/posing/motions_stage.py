@@ -8,12 +8,22 @@ from numpy import ndarray
 
 from hsimul3r.benchmark.objects.catalogue import build_furniture
 from hsimul3r.benchmark.objects.pieces import Furniture, Surface
+from hsimul3r.benchmark.posing.keyposes import Arm
+from hsimul3r.benchmark.posing.motions_distance import PlanePieces
 from hsimul3r.benchmark.posing.motions_plan import PlanObject
 from hsimul3r.benchmark.scene import CaseSpec
 from hsimul3r.body.model import embedded_body
 from hsimul3r.conventions import SMPLX_JOINTS
+from hsimul3r.errors import NotPosable
 
 REFERENCE_STATURE_M = 1.70
+FOREVER_S = 60.0
+"""Beyond the end of every motion."""
+HANGING = Arm(flex=4, lower=74, elbow=14, pronate=15)
+FOOT_X_M, FOOT_Y_M, FOOT_Z_M = np.linspace(-0.06, 0.06, 5), np.linspace(-0.2, 0.07, 9), np.linspace(0.005, 0.12, 6)
+"""A foot's box around its ankle, toes to -Y."""
+SHIN_Y_M, SHIN_Z_M = np.linspace(-0.1, 0.07, 5), np.linspace(0.12, 0.42, 8)
+"""The room of a shin above it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +58,10 @@ class Stage:
         """A value drawn evenly within `spread` of another."""
         return float(self.rng.uniform(value - spread, value + spread))
 
+    def times(self, *seconds: float) -> list[float]:
+        """Moments at this case's pace."""
+        return [float(moment) for moment in np.array(seconds) * self.around(1.05, 0.15)]
+
     def surfaces(self, kind: str, item: int = 0) -> tuple[Surface, ...]:
         """The places of a kind on one of the objects."""
         return tuple(surface for surface in self.furniture[item].surfaces if surface.kind == kind)
@@ -59,3 +73,14 @@ class Stage:
         c, s = np.cos(np.radians(yaw_deg)), np.sin(np.radians(yaw_deg))
         T[:2, :2] = [[c, -s], [s, c]]
         return PlanObject(name=self.furniture[item].name, furniture=self.furniture[item], T_plan_object=T[None])
+
+    def clear_y(self, x: tuple[float, ...], start: float, item: int = 0) -> float:
+        """Where ankles at these x, coming from `start` towards -Y, and their shins are clear of the object."""
+        pieces = PlanePieces.of(self.furniture[item])
+        grids = ((FOOT_X_M, FOOT_Y_M, FOOT_Z_M), (FOOT_X_M, SHIN_Y_M, SHIN_Z_M))
+        box = np.concatenate([np.stack(np.meshgrid(*grid, indexing="ij"), -1).reshape(-1, 3) for grid in grids]) * self.size
+        for y in np.arange(start, start - 0.6, -0.01):
+            feet = np.concatenate([box + np.array([ankle_x, y, 0.0]) for ankle_x in x])
+            if pieces.query(feet[None], np.eye(4)[None], 1.0)[0].min() > 0.004:
+                return float(y)
+        raise NotPosable(self.name, f"the feet find no place before {self.furniture[item].name}")
