@@ -17,6 +17,8 @@ from hsimul3r.geometry.mesh import convex_part, manifold_of
 
 CUTS = 11
 """Planes tried along each axis of a piece."""
+OFF_MIDDLE = 0.002
+"""A plane at a piece's end must leave this much less hull than one in its middle, times two."""
 SMALLEST_M3 = 2e-7
 """A piece of less volume (half a centimetre and a bit cubed) is dropped."""
 
@@ -27,44 +29,46 @@ def convex_pieces(
     """At most `limit` convex pieces whose union holds the mesh; stops where the hulls' volume is `waste` over the mesh's."""
     solid = manifold_of(vertices, faces, "mesh")
     pieces = _cut(solid, 2 * limit, waste * solid.volume())
-    hulls = _merged([piece.solid.hull() for piece in pieces], limit, waste * solid.volume())
+    hulls = _merged([piece.hull() for piece in pieces], limit, waste * solid.volume())
     return tuple(convex_part(np.asarray(hull.to_mesh64().vert_properties, float)[:, :3]) for hull in hulls)
 
 
 @dataclass(order=True, frozen=True)
 class _Piece:
-    """A part of the mesh; minus `saving` is the hull's volume that its best cut removes: a heap gives the smallest first."""
+    """A part of the mesh and what its hull has that it has not; negative, because a heap gives the smallest first."""
 
-    saving: float
+    minus_empty_m3: float
     number: int
     solid: Manifold = field(compare=False)
-    halves: tuple[Manifold, ...] = field(compare=False)
-    empty_m3: float = field(compare=False)
 
 
-def _cut(solid: Manifold, limit: int, enough: float) -> list[_Piece]:
+def _cut(solid: Manifold, limit: int, enough: float) -> list[Manifold]:
+    """Cut the piece whose hull is the emptiest, until there are `limit` or all hulls together are nearly full."""
     numbers = count()
     heap = [_piece(part, next(numbers)) for part in solid.decompose()]
     heapq.heapify(heap)
-    while len(heap) < limit and sum(piece.empty_m3 for piece in heap) > enough and heap[0].saving < 0.0:
-        for half in heapq.heappop(heap).halves:
-            heapq.heappush(heap, _piece(half, next(numbers)))
-    return heap
+    while len(heap) < limit and -sum(piece.minus_empty_m3 for piece in heap) > enough:
+        for part in _best_cut(heapq.heappop(heap).solid):
+            heapq.heappush(heap, _piece(part, next(numbers)))
+    return [piece.solid for piece in sorted(heap, key=lambda piece: piece.number)]
 
 
 def _piece(solid: Manifold, number: int) -> _Piece:
-    """The piece with its best cut."""
-    hull = solid.hull().volume()
-    empty = hull - solid.volume()
-    best, halves = hull, (solid,)
+    return _Piece(min(solid.volume() - solid.hull().volume(), 0.0), number, solid)
+
+
+def _best_cut(solid: Manifold) -> list[Manifold]:
+    """Parts after the plane that leaves the least hull; where planes are equal (a ring's are) one near the middle."""
     box = np.reshape(solid.bounding_box(), (2, 3))
-    for axis in range(3) if empty > SMALLEST_M3 else ():
-        for offset in np.linspace(box[0, axis], box[1, axis], CUTS + 2)[1:-1]:
-            parts = [part for half in solid.split_by_plane(np.eye(3)[axis], offset) for part in half.decompose()]
-            volume = sum(part.hull().volume() for part in parts)
-            if volume < best:
-                best, halves = volume, tuple(part for part in parts if part.volume() > SMALLEST_M3)
-    return _Piece(best - hull, number, solid, halves, empty)
+    best, found = np.inf, [solid]
+    for axis in range(3):
+        for share in np.linspace(0.0, 1.0, CUTS + 2)[1:-1]:
+            halves = solid.split_by_plane(np.eye(3)[axis], box[0, axis] + share * (box[1, axis] - box[0, axis]))
+            parts = [part for half in halves for part in half.decompose()]
+            hulls = sum(part.hull().volume() for part in parts) * (1.0 + OFF_MIDDLE * abs(share - 0.5))
+            if hulls < best and len(parts) > 1:
+                best, found = hulls, [part for part in parts if part.volume() > SMALLEST_M3]
+    return found
 
 
 def _merged(hulls: list[Manifold], limit: int, enough: float) -> list[Manifold]:

@@ -118,7 +118,7 @@ def sample_surface(
 
 def manifold_of(vertices: ndarray, faces: ndarray, name: str) -> manifold3d.Manifold:
     """A closed mesh as a solid for boolean operations. Raises `BadMesh`."""
-    mesh = manifold3d.Mesh64(np.ascontiguousarray(vertices, np.float64), np.ascontiguousarray(faces, np.uint64))
+    mesh = manifold3d.Mesh64(np.array(vertices, np.float64), np.array(faces, np.uint64))
     made = manifold3d.Manifold(mesh)
     if made.status() != manifold3d.Error.NoError or made.volume() <= 0.0:
         raise BadMesh(name, f"is not a closed solid ({made.status().name})")

@@ -34,7 +34,7 @@ ENOUGH_VOTES = 5
 FINEST_M = 0.004
 
 
-def solidify(vertices: Vertices, faces: Faces, *, nodes: float = 2.5e6, gap_m: float = 0.015) -> tuple[Vertices, Faces]:
+def solidify(vertices: Vertices, faces: Faces, *, nodes: float, gap_m: float = 0.015) -> tuple[Vertices, Faces]:
     """Watertight surface of the solid behind the soup, on a grid of about `nodes` nodes; empty where there is none."""
     vertices, faces = weld(vertices, faces)
     size = np.ptp(vertices, axis=0)

@@ -29,8 +29,13 @@ LARGEST_M, SMALLEST_M, FLATTEST_M = 3.5, 0.2, 0.02
 """Furniture's longest side is between the first two; none of its sides is under the third."""
 LOOSE: Final = 0.03
 """Part of the volume that may come off the main body, and is left out."""
-TOLERANCE_M: Final = 0.0015
-"""Of the simplified surface."""
+TOLERANCES_M: Final = (0.0015, 0.0025, 0.004)
+"""Of the simplified surface; the next is tried while there are more than MOST_FACES."""
+MOST_FACES: Final = 6000
+NODES: Final = 2.5e6
+"""Of the grid behind the gate: cells of about 5 mm for a chair, 9 mm for a sofa."""
+ONE_PLACE_M: Final = 0.65
+"""Width of a sofa's seat for one person."""
 MASS_KG: Final[Mapping[str, float]] = {
     "chair": 7.0, "armchair": 22.0, "sofa": 50.0, "stool": 4.0, "bench": 15.0, "table": 22.0, "desk": 30.0,
 }  # fmt: skip
@@ -50,7 +55,7 @@ class Soup:
     """Width (x), depth (y) and height (z) that the object has after it is turned z-up, where they are known otherwise."""
 
 
-def gated_mesh(name: str, soup: Soup, *, tolerance_m: float = TOLERANCE_M) -> Mesh:
+def gated_mesh(name: str, soup: Soup, *, nodes: float = NODES) -> Mesh:
     """Watertight, metric, z-up, standing on z = 0, origin under the middle of its box. Raises `GateRefused`."""
     vertices, faces = _metric(name, soup)
     size = np.ptp(vertices, axis=0)
@@ -58,19 +63,24 @@ def gated_mesh(name: str, soup: Soup, *, tolerance_m: float = TOLERANCE_M) -> Me
         raise GateRefused(name, f"is not furniture-sized: its longest side is {size.max():.3g} m")
     if size.min() < FLATTEST_M:
         raise GateRefused(name, f"is flat: its shortest side is {1000 * size.min():.1f} mm")
-    closed = solidify(vertices, faces)
+    closed = solidify(vertices, faces, nodes=nodes)
     if not len(closed[1]):
         raise GateRefused(name, "is empty: nothing in it has an inside")
-    vertices, faces = surface_of(_main_body(name, manifold_of(*closed, name)).simplify(tolerance_m), name)
+    body = _main_body(name, manifold_of(*closed, name))
+    for tolerance in TOLERANCES_M:
+        body = body.simplify(tolerance)
+        if body.num_tri() <= MOST_FACES:
+            break
+    vertices, faces = surface_of(body, name)
     return _standing(vertices), faces
 
 
-def gated_furniture(name: str, category: str, soup: Soup, *, pieces: int = 48) -> Furniture:
+def gated_furniture(name: str, category: str, soup: Soup, *, pieces: int = 48, nodes: float = NODES) -> Furniture:
     """A foreign mesh ready for people: gated, turned to its front, with surfaces and at most `pieces` convex pieces.
 
     Raises `GateRefused`, also where no seat or top is found.
     """
-    vertices, faces = gated_mesh(name, soup)
+    vertices, faces = gated_mesh(name, soup, nodes=nodes)
     heights = usable.heights_from_above(vertices, faces)
     level = _level(name, category, vertices, heights)
     quarters = usable.quarter_turns_to_front(heights, level, has_back=category in usable.SEATS)
@@ -96,9 +106,11 @@ def furniture_of(name: str, category: str, mesh: Mesh, parts: tuple[ConvexPart, 
 def _surfaces(name: str, category: str, vertices: ndarray, faces: ndarray) -> tuple[Surface, ...]:
     level = _level(name, category, vertices, usable.heights_from_above(vertices, faces))
     if category not in usable.SEATS:
-        return (usable.level_surface("top", level),)
-    back = usable.back_surface(vertices, faces, level)
-    return (usable.level_surface("seat", level), *([back] if back else []))
+        return (usable.level_surface("top", "top", level),)
+    places = usable.places(level, max(1, round(level.size_m[0] / ONE_PLACE_M)) if category in ("sofa", "bench") else 1)
+    seats = [usable.level_surface(f"seat{place}", "seat", part) for place, part in places.items()]
+    backs = [usable.back_surface(f"back{place}", vertices, faces, part) for place, part in places.items()]
+    return (*seats, *(back for back in backs if back))
 
 
 def _level(name: str, category: str, vertices: ndarray, heights: ndarray) -> usable.Level:

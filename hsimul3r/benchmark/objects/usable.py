@@ -3,12 +3,13 @@
 Seen from above and from the front by orthographic depth pictures of one centimetre per pixel.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
-from scipy.ndimage import label
+from scipy.ndimage import binary_closing, label
 
 from hsimul3r.benchmark.objects.pieces import Surface, SurfaceKind, surface
 from hsimul3r.geometry.silhouette import rasterize_depth
@@ -16,13 +17,15 @@ from hsimul3r.geometry.silhouette import rasterize_depth
 CELL_M = 0.01
 FAR_M = 1000.0
 """Distance of the eye, at which rays are parallel to a millimetre."""
-SEAT_HEIGHTS_M = (0.25, 0.75)
+SEAT_HEIGHTS_M = (0.25, 0.85)
 TOP_HEIGHTS_M = (0.25, 1.25)
 LEVEL_M = 0.025
 """A seat's or top's heights vary by this much to both sides."""
 SMALLEST_M = 0.18
+SLIT = 2
+"""Slits up to twice this many cells do not part a seat or top."""
 BACK_ABOVE_M = 0.10
-LEAST_COVER = 0.25
+LEAST_COVER = 0.12
 """Part of a back's row that must be there; a back may be slatted."""
 
 SEATS = ("chair", "armchair", "sofa", "stool", "bench")
@@ -75,7 +78,7 @@ def level_of(heights: Float[ndarray, "nx ny"], low_xy: Float[ndarray, "2"], limi
 
 
 def _rectangle_at(heights: Float[ndarray, "nx ny"], z: float, low_xy: Float[ndarray, "2"]) -> Level | None:
-    is_level = np.abs(heights - z) < LEVEL_M
+    is_level = binary_closing(np.pad(np.abs(heights - z) < LEVEL_M, SLIT), iterations=SLIT)[SLIT:-SLIT, SLIT:-SLIT]
     regions = np.asarray(label(is_level)[0])  # pyright: ignore[reportIndexIssue]
     if not is_level.any():
         return None
@@ -84,7 +87,7 @@ def _rectangle_at(heights: Float[ndarray, "nx ny"], z: float, low_xy: Float[ndar
     if min(x1 - x0, y1 - y0) * CELL_M < SMALLEST_M:
         return None
     low, high = low_xy + CELL_M * np.array([x0, y0]), low_xy + CELL_M * np.array([x1, y1])
-    height = float(np.median(heights[x0:x1, y0:y1]))
+    height = float(np.median(heights[x0:x1, y0:y1][np.isfinite(heights[x0:x1, y0:y1])]))
     return Level(height_m=height, low=(low[0], low[1]), high=(high[0], high[1]), cells=is_level)
 
 
@@ -125,11 +128,21 @@ def turned_about_z(vertices: Float[ndarray, "v 3"], quarters: int) -> Float[ndar
     return np.column_stack([*((x, y), (-y, x), (-x, -y), (y, -x))[quarters % 4], z])
 
 
-def level_surface(kind: SurfaceKind, level: Level) -> Surface:
-    return surface(kind, kind, at=(*level.centre, level.height_m), size=level.size_m)
+def places(level: Level, count: int) -> dict[str, Level]:
+    """A level cut across X into places for one person each, from left to right (a sitter's right to left), by suffix."""
+    edges = np.linspace(level.low[0], level.high[0], count + 1)
+    names = {1: [""], 2: ["_left", "_right"], 3: ["_left", "_middle", "_right"]}.get(count, [f"_{i}" for i in range(count)])
+    return {
+        name: replace(level, low=(low, level.low[1]), high=(high, level.high[1]))
+        for name, (low, high) in zip(names, pairwise(edges.tolist()))
+    }
 
 
-def back_surface(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"], seat: Level) -> Surface | None:
+def level_surface(name: str, kind: SurfaceKind, level: Level) -> Surface:
+    return surface(name, kind, at=(*level.centre, level.height_m), size=level.size_m)
+
+
+def back_surface(name: str, vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"], seat: Level) -> Surface | None:
     """The plane that a sitter leans on: what is met behind the seat's middle, looking along +Y; None where too little is."""
     depth = _nearest(vertices[:, [0, 2]], vertices[:, 1], faces)
     low = vertices.min(axis=0)
@@ -145,7 +158,7 @@ def back_surface(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"], se
     lean, offset = _robust_line(z - z.mean(), y)
     pitch = 90.0 - float(np.degrees(np.arctan(lean)))
     long = (z[-1] - z[0] + CELL_M) / np.sin(np.radians(pitch))
-    return surface("back", "back", at=(seat.centre[0], offset, z.mean()), size=(seat.size_m[0], float(long)), pitch_deg=pitch)
+    return surface(name, "back", at=(seat.centre[0], offset, z.mean()), size=(seat.size_m[0], float(long)), pitch_deg=pitch)
 
 
 def _robust_line(x: Float[ndarray, "n"], y: Float[ndarray, "n"]) -> tuple[float, float]:
