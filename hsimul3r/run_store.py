@@ -78,7 +78,7 @@ class RunStore:
             made = _inherit_licences(made, inputs)
             made.save(out)
             record = StageRecord(
-                stage=run.__module__, key=key, content=_content_hash(out),
+                stage=run.__module__, key=key, content=content_hash(out),
                 seconds=round(time.perf_counter() - start, 2), peak_rss_mb=_peak_rss_mb(),
                 cpu_s=round(time.process_time() - cpu_start, 2),
             )  # fmt: skip
@@ -93,7 +93,7 @@ class RunStore:
         if record is None:
             raise NoRun(f"Run '{self.folder.name}' has no finished stage '{name}'.")
         try:
-            if _content_hash(folder) != record.content:
+            if content_hash(folder) != record.content:
                 raise ValueError("its files are not those that were written")
             return self._remember(kind.load(folder), record.content)
         except (ValueError, OSError) as error:
@@ -167,7 +167,7 @@ def _write_json(path: Path, value: Any) -> None:
     write_whole(path, json.dumps(value, indent=1))
 
 
-def _content_hash(folder: Path) -> str:
+def content_hash(folder: Path) -> str:
     digest = hashlib.sha256()
     for name in ("artifact.json", "arrays.npz"):
         digest.update((folder / name).read_bytes())
