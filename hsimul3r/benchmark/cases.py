@@ -1,6 +1,6 @@
 """The candidates of HSIBench: who does what on which furniture, and how hard it is to reconstruct.
 
-How hard, by what carries the person (`Template.difficulty`, `MotionTemplate.difficulty`), never by how well anything does on it:
+How hard, by what carries the person (`Template.difficulty`, `MotionTemplate.difficulty`), not by how well anything does on it:
 
     easy    one object carries the person by itself: the centre of mass lies over what touches the seat or bed (feet may rest
             on the floor without being needed)

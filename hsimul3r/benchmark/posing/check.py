@@ -21,7 +21,8 @@ ALLOWED_PENETRATION_MM = 5.0
 ALLOWED_GAP_MM = 5.0
 ALLOWED_SKATE_MM = 20.0
 FEET = ("left_foot", "right_foot")
-BEARING_HEIGHT_M = 0.02
+BEARING_M = 0.01
+BEARING_SLOPE = 0.4
 
 
 def check_staged(staged: Staged) -> dict[str, float]:
@@ -31,7 +32,7 @@ def check_staged(staged: Staged) -> dict[str, float]:
     worst_frame                    the frame of the deeper of both
     gap_mm                         largest distance of a held contact's nearest vertex to its target, over the hold
     foot_skate_mm                  largest way of a held foot's sole from its mean place on its target
-    off_balance_mm                 a pose: how far the centre of mass is outside the hull of the held contacts (< 0: inside)
+    off_balance_mm                 a pose: how far the centre of mass is outside the hull of what bears it (< 0: inside)
     """
     surfaces = tuple(surface_of(item) for item in staged.objects)
     skins = _skins(staged)
@@ -43,7 +44,7 @@ def check_staged(staged: Staged) -> dict[str, float]:
         "worst_frame": float(inside.max(axis=1).argmax()),
         "gap_mm": 1000 * max((_gap(staged, surfaces, held, skins) for held in staged.contacts), default=0.0),
         "foot_skate_mm": 1000 * max((_skate(staged, held) for held in staged.contacts if held.part in FEET), default=0.0),
-        "off_balance_mm": 1000 * off_balance(staged, skins[0]) if staged.frames == 1 else -np.inf,
+        "off_balance_mm": 1000 * off_balance(staged, surfaces, skins[0]) if staged.frames == 1 else -np.inf,
     }
 
 
@@ -65,23 +66,21 @@ def surface_of(item: StagedObject) -> SignedDistanceField:
     return ConvexUnion([piece.shape for piece in furniture.pieces], name=item.name)
 
 
-def off_balance(staged: Staged, vertices: Float[ndarray, "vertices 3"]) -> float:
-    """Horizontal distance [m] of the body's centre of mass from the hull of the held contacts in frame 0, negative inside.
+def off_balance(staged: Staged, surfaces: tuple[SignedDistanceField, ...], vertices: Float[ndarray, "vertices 3"]) -> float:
+    """Horizontal distance [m] of the body's centre of mass from the hull of what bears it in frame 0, negative inside.
 
-    A contact bears with the vertices of its part up to 2 cm above its lowest; inf without contacts that span an area.
+    The floor and surfaces that face up bear where the skin is at most 1 cm away; inf where nothing spans an area.
     """
-    body = embedded_body()
-    bearing = [_lowest(vertices[body.parts[held.part]]) for held in staged.contacts if held.first == 0]
+    bearing = [vertices[vertices[:, 2] < BEARING_M]]
+    for item, surface in zip(staged.objects, surfaces):
+        found = surface.query(_local(item, 0, vertices))
+        bearing.append(vertices[(found.distance < BEARING_M) & (found.gradient[:, 2] > BEARING_SLOPE)])
     try:
         hull = ConvexHull(np.concatenate(bearing)[:, :2])
     except (QhullError, ValueError):
         return np.inf
-    centre = solid(vertices, body.faces).centroid[:2]
+    centre = solid(vertices, embedded_body().faces).centroid[:2]
     return float((hull.equations[:, :2] @ centre + hull.equations[:, 2]).max())
-
-
-def _lowest(points: Float[ndarray, "points 3"]) -> Float[ndarray, "kept 3"]:
-    return points[points[:, 2] <= points[:, 2].min() + BEARING_HEIGHT_M]
 
 
 def _skins(staged: Staged) -> Float[ndarray, "frames vertices 3"]:

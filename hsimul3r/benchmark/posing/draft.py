@@ -13,12 +13,14 @@ from numpy import ndarray
 
 from hsimul3r.benchmark.objects.pieces import Furniture, Surface, SurfaceKind
 from hsimul3r.benchmark.posing.keyposes import Arm, KeyPose, Leg
-from hsimul3r.benchmark.posing.settle import FREE, Above, Aim, Anchor, Goal, Hold, Lap, Place, Sole
+from hsimul3r.benchmark.posing.settle import FREE, Aim, Anchor, Goal, Hold, Lap, Outside, Place, Sole
+from hsimul3r.benchmark.posing.solids import edge_y
 from hsimul3r.body.model import embedded_body
-from hsimul3r.conventions import SMPLX_JOINTS
+from hsimul3r.conventions import CONTACT_PARTS, SMPLX_JOINTS
 from hsimul3r.geometry.rotations import rotation_about_z
 
 Point = Sequence[float] | Float[ndarray, "xy"]
+Plane = tuple[float, float, float, float]
 SIDES = ("left", "right")
 SIGN = {"left": 1.0, "right": -1.0}
 
@@ -119,13 +121,39 @@ class Draft:
     contacts: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """A table's top or a seat: level at `height_m`, its edge before the person at `edge_y`, on the stage.
+
+    `side` is 1 where the board lies at larger y (behind somebody who sits on it), -1 where it lies in front.
+    """
+
+    height_m: float
+    edge_y: float
+    side: float
+
+    @property
+    def top(self) -> Plane:
+        """The points under its upper face, as a plane of `Outside`."""
+        return (0.0, 0.0, 1.0, self.height_m - 0.001)
+
+    @property
+    def edge(self) -> Plane:
+        """The points on the board's side of its edge."""
+        return (0.0, -self.side, 0.0, -self.side * self.edge_y)
+
+    def under(self, thickness_m: float) -> Plane:
+        """The points over its lower face."""
+        return (0.0, 0.0, -1.0, -(self.height_m - thickness_m))
+
+
 @dataclass(kw_only=True)
 class Wishes:
     """Parts of a goal while a template collects them."""
 
     holds: list[Hold] = field(default_factory=list)
     soles: list[Sole] = field(default_factory=list)
-    above: list[Above] = field(default_factory=list)
+    outside: list[Outside] = field(default_factory=list)
     anchors: list[Anchor] = field(default_factory=list)
     aims: list[Aim] = field(default_factory=list)
     laps: list[Lap] = field(default_factory=list)
@@ -137,10 +165,10 @@ class Wishes:
         if (part, target) not in self.contacts:
             self.contacts.append((part, target))
 
-    def rest_on(self, part: str, target: str, count: int, height_m: float) -> None:
-        """A contact from above with a level surface."""
+    def rest_on(self, part: str, target: str, count: int, board: "Board") -> None:
+        """A contact from above with a level board."""
         self.hold(part, target, count)
-        self.above.append(Above(part=part, height_m=height_m - 0.001))
+        self.outside.append(Outside(joints=CONTACT_PARTS[part], planes=(board.top, board.edge)))
 
     def stand(
         self, side: str, place: Place, *, target: str = "floor", height_m: float = 0.0, tolerance_m: float = 0.03
@@ -164,7 +192,7 @@ class Wishes:
         """The goal of a key pose."""
         return Goal(
             key=key.axis_angles(), place=place, holds=tuple(self.holds), soles=tuple(self.soles),
-            above=tuple(self.above), anchors=tuple(self.anchors),
+            outside=tuple(self.outside), anchors=tuple(self.anchors),
             aims=tuple(self.aims), laps=tuple(self.laps), balance=balance,
         )  # fmt: skip
 
@@ -215,6 +243,24 @@ def opposite(side: str) -> str:
 
 def widest(surfaces: Sequence[Surface]) -> Surface:
     return max(surfaces, key=lambda surface: surface.size_m[0] * surface.size_m[1])
+
+
+def at_edge(setting: Setting, name: str, *, at: Point, faces: bool, reach_m: float = 0.45) -> tuple[Placed, Board]:
+    """A table with its free edge through `at`: before a person who faces it, or behind one who sits on it.
+
+    Free is the long side that nothing stands on: the one that the top's middle is nearer to, or either. `reach_m` is the room
+    that the person needs to the left and right.
+    """
+    furniture = setting.objects[name]
+    own = widest([s for s in furniture.surfaces if s.kind == "top"])
+    middle = float(own.centre[1])
+    free = float(np.sign(middle)) if abs(middle) > 0.05 else (1.0 if setting.chance(0.5) else -1.0)
+    spare = max(0.0, own.size_m[0] / 2 - reach_m)
+    x, z = float(own.centre[0]) + setting.between(-spare, spare), float(own.centre[2])
+    point = (x, edge_y(furniture.name, x=x, z=z - 0.012, side=free))
+    turn = (0.0 if (free > 0) == faces else 180.0) + setting.between(-3, 3)
+    board = Board(height_m=z, edge_y=float(at[1]), side=-1.0 if faces else 1.0)
+    return put(name, furniture, point=point, at=at, turn_deg=turn), board
 
 
 def edges(placed: Placed, at: Surface, *, below_m: float = 0.06) -> tuple[float, float]:

@@ -24,11 +24,12 @@ from scipy.spatial.distance import cdist
 
 from hsimul3r.benchmark.posing.puppet import ROOT, Figure, Posture, Puppet, parameters
 from hsimul3r.benchmark.posing.skin import SkinSamples
+from hsimul3r.benchmark.posing.solids import Solid
 from hsimul3r.body.anatomy import anatomy
 from hsimul3r.body.model import embedded_body
 from hsimul3r.conventions import BODY_JOINTS, SMPLX_PARENTS
 from hsimul3r.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle
-from hsimul3r.geometry.sdf import HalfSpaceBelow, SignedDistanceField, SignedDistances
+from hsimul3r.geometry.sdf import HalfSpaceBelow, SignedDistanceField
 
 Place = tuple[float, float, float]
 FREE = float("nan")
@@ -65,11 +66,14 @@ class Sole:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Above:
-    """A part stays over a level plane, whichever way out of a thin board under it is shorter."""
+class Outside:
+    """The skin of some joints stays out of a convex region, whichever way out of a thin board in it is shorter.
 
-    part: str
-    height_m: float
+    A point is in the region where n @ p < d for every plane (n, d) of unit n.
+    """
+
+    joints: tuple[str, ...]
+    planes: tuple[tuple[float, float, float, float], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,32 +113,11 @@ class Goal:
     place: Place
     holds: tuple[Hold, ...] = ()
     soles: tuple[Sole, ...] = ()
-    above: tuple[Above, ...] = ()
+    outside: tuple[Outside, ...] = ()
     anchors: tuple[Anchor, ...] = ()
     aims: tuple[Aim, ...] = ()
     laps: tuple[Lap, ...] = ()
     balance: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Solid:
-    """An object where it stands: `T_world_object` and the box (low, high) in its own frame."""
-
-    field: SignedDistanceField
-    T_world_object: Float[ndarray, "4 4"]
-    low: Float[ndarray, "3"]
-    high: Float[ndarray, "3"]
-
-    def query(self, points: Float[ndarray, "points 3"]) -> SignedDistances:
-        """Signed distances of points of the world."""
-        R, t = self.T_world_object[:3, :3], self.T_world_object[:3, 3]
-        own = self.field.query((points - t) @ R)
-        return SignedDistances(distance=own.distance, gradient=own.gradient @ R.T, closest=own.closest @ R.T + t)
-
-    def near(self, points: Float[ndarray, "points 3"]) -> Int[ndarray, "near"]:
-        """Which points may be inside."""
-        own = (points - self.T_world_object[:3, 3]) @ self.T_world_object[:3, :3]
-        return np.flatnonzero(((own > self.low) & (own < self.high)).all(axis=1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +172,7 @@ def _rows(figure: Figure, goal: Goal, solids: Mapping[str, Solid], hardness: flo
     yield from _limit_rows(figure)
     yield from _hold_rows(figure, goal, solids)
     yield from _sole_rows(figure, goal)
-    yield from _above_rows(figure, goal)
+    yield from _outside_rows(figure, goal)
     yield from _anchor_rows(figure, goal)
     yield from _aim_rows(figure, goal)
     if goal.balance is not None:
@@ -252,13 +235,15 @@ def _sole_rows(figure: Figure, goal: Goal) -> Iterator[Rows]:
         yield Rows(values=values, jacobian=functools.partial(_along, figure, index, normals))
 
 
-def _above_rows(figure: Figure, goal: Goal) -> Iterator[Rows]:
-    for above in goal.above:
-        part = embedded_body().parts[above.part]
-        under = figure.points[part, 2] - above.height_m
-        index = part[under < 0]
-        normals = np.tile(np.array([0.0, 0.0, 1 / CONTACT_M]), (len(index), 1))
-        yield Rows(values=under[under < 0] / CONTACT_M, jacobian=functools.partial(_along, figure, index, normals))
+def _outside_rows(figure: Figure, goal: Goal) -> Iterator[Rows]:
+    for outside in goal.outside:
+        skin, planes = skin_of(*outside.joints), np.array(outside.planes)
+        heights = figure.points[skin] @ planes[:, :3].T - planes[:, 3]
+        nearest = heights.argmax(axis=1)
+        depth = heights[np.arange(len(skin)), nearest]
+        inside = depth < 0
+        normals = planes[nearest[inside], :3] / CONTACT_M
+        yield Rows(values=depth[inside] / CONTACT_M, jacobian=functools.partial(_along, figure, skin[inside], normals))
 
 
 def _anchor_rows(figure: Figure, goal: Goal) -> Iterator[Rows]:
@@ -369,9 +354,9 @@ def _samples() -> SkinSamples:
 @functools.cache
 def _rivals() -> tuple[tuple[ndarray, ndarray], ...]:
     """Pairs of skin that must not enter each other: forearms and hands with all but their own arm, legs below mid-thigh."""
-    arms = {side: _skin_of(f"{side}_elbow", f"{side}_wrist") for side in ("left", "right")}
-    legs = {side: np.concatenate([_lower_thigh(side), _skin_of(f"{side}_knee", f"{side}_ankle")]) for side in ("left", "right")}
-    rest = _skin_of("pelvis", "spine1", "spine2", "spine3", "neck", "head", "left_hip", "right_hip", "left_knee", "right_knee")
+    arms = {side: skin_of(f"{side}_elbow", f"{side}_wrist") for side in ("left", "right")}
+    legs = {side: np.concatenate([_lower_thigh(side), skin_of(f"{side}_knee", f"{side}_ankle")]) for side in ("left", "right")}
+    rest = skin_of("pelvis", "spine1", "spine2", "spine3", "neck", "head", "left_hip", "right_hip", "left_knee", "right_knee")
     return (
         (arms["left"], np.concatenate([rest, arms["right"]])),
         (arms["right"], rest),
@@ -379,7 +364,8 @@ def _rivals() -> tuple[tuple[ndarray, ndarray], ...]:
     )
 
 
-def _skin_of(*joints: str) -> Int[ndarray, "vertices"]:
+@functools.cache
+def skin_of(*joints: str) -> Int[ndarray, "vertices"]:
     """Vertices that hang most on one of some joints; hands and feet count with their fingers and toes."""
     owner = embedded_body().weights.argmax(axis=1)
     for joint in range(54, 21, -1):
@@ -393,5 +379,5 @@ def _lower_thigh(side: str) -> Int[ndarray, "vertices"]:
     body = embedded_body()
     rest = np.zeros((55, 3))
     hip, knee = (body.joints(np.zeros(10), rest, np.zeros(3))[BODY_JOINTS.index(f"{side}_{name}")] for name in ("hip", "knee"))
-    thigh = _skin_of(f"{side}_hip")
+    thigh = skin_of(f"{side}_hip")
     return thigh[body.vertices(np.zeros(10), rest, np.zeros(3))[thigh, 1] < (hip[1] + knee[1]) / 2]

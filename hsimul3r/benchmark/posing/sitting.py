@@ -9,11 +9,13 @@ from hsimul3r.benchmark.objects.pieces import Furniture, Surface
 from hsimul3r.benchmark.posing.draft import (
     SIDES,
     SIGN,
+    Board,
     Build,
     Draft,
     Placed,
     Setting,
     Wishes,
+    at_edge,
     both,
     edges,
     key_pose,
@@ -23,13 +25,15 @@ from hsimul3r.benchmark.posing.draft import (
     widest,
 )
 from hsimul3r.benchmark.posing.keyposes import Arm, Leg
-from hsimul3r.benchmark.posing.settle import FREE, Anchor, Lap
+from hsimul3r.benchmark.posing.settle import FREE, Anchor, Lap, Outside
 
 ON_LAP = Arm(flex=24, lower=76, elbow=52, pronate=70)
 BESIDE = Arm(flex=-12, lower=76, elbow=14, pronate=60, extend=55, curl=6)
 HANGING = Arm(flex=2, lower=84, elbow=22, pronate=30)
 SEAT_TO_PELVIS_M = 0.095
 """Height of the pelvis joint over a seat, for a person of 1.70 m."""
+TOP_THICKNESS_M = 0.04
+"""Room that a table's top takes from the thighs under it, at least."""
 BUTTOCKS_M = 0.125
 """From the pelvis joint back to the buttocks' end."""
 
@@ -244,7 +248,7 @@ def sit_hands_on_seat(setting: Setting) -> Draft:
     )  # fmt: skip
     seated = on_seat(setting, how)
     for side in SIDES:
-        seated.wishes.rest_on(f"{side}_hand", setting.main, 8, float(seated.seat.centre[2]))
+        seated.wishes.hold(f"{side}_hand", setting.main, 8)
         place = (
             seated.place[0] + SIGN[side] * 0.27,
             seated.place[1] + setting.between(-0.06, 0.06),
@@ -320,90 +324,71 @@ def sit_elbows_on_knees(setting: Setting) -> Draft:
 
 
 def sit_table_edge(setting: Setting) -> Draft:
-    """On a table's edge, the legs hanging or the feet just on the floor, hands beside the hips."""
-    furniture, build = setting.objects[setting.main], setting.build
-    top = widest([s for s in furniture.surfaces if s.kind == "top"])
-    front = float(top.centre[1]) - top.size_m[1] / 2
-    spare = max(0.0, top.size_m[0] / 2 - 0.45)
-    placed = put(
-        setting.main,
-        furniture,
-        point=(float(top.centre[0]) + setting.between(-spare, spare), front),
-        at=(0, 0),
-        turn_deg=setting.between(-5, 5),
-    )
-    wishes, z = Wishes(), float(top.centre[2])
-    place = (0.0, 0.13 * build.scale, z + SEAT_TO_PELVIS_M * build.scale)
+    """On a table's edge, the legs hanging, the hands beside the hips."""
+    build, wishes = setting.build, Wishes()
+    placed, board = at_edge(setting, setting.main, at=(0.0, 0.0), faces=False)
+    z = board.height_m
+    place = (0.0, setting.between(0.16, 0.20) * build.scale, z + SEAT_TO_PELVIS_M * build.scale)
     wishes.anchors.append(Anchor(joint="pelvis", place=(0.0, place[1], FREE), tolerance_m=0.02))
-    wishes.rest_on("buttocks", setting.main, 6, z)
+    wishes.rest_on("buttocks", setting.main, 6, board)
     lean = setting.between(-6, 4)
     for side in SIDES:
-        wishes.rest_on(f"{side}_hand", setting.main, 8, z)
-        wishes.anchors.append(
-            Anchor(joint=f"{side}_wrist", place=(SIGN[side] * 0.28, place[1] + setting.between(-0.05, 0.05), z + 0.05))
-        )
+        wishes.rest_on(f"{side}_thigh", setting.main, 4, board)
+        wishes.rest_on(f"{side}_hand", setting.main, 8, board)
+        at = (SIGN[side] * 0.28, place[1] + setting.between(-0.05, 0.05), z + 0.05)
+        wishes.anchors.append(Anchor(joint=f"{side}_wrist", place=at))
     gaze(setting, wishes)
     legs = {side: Leg(hip=84 + lean, knee=setting.between(70, 88), abduct=setting.between(4, 9), ankle=-12) for side in SIDES}
     key = key_pose(legs, both(BESIDE), pitch=lean, spine=setting.between(6, 14))
-    return Draft(objects=(placed,), goal=wishes.goal(key, place), contacts=tuple(wishes.contacts))
+    return Draft(
+        objects=(placed,), goal=wishes.goal(key, place, balance=(0.0, place[1] - 0.06)), contacts=tuple(wishes.contacts)
+    )
 
 
 def sit_at_table_hands(setting: Setting) -> Draft:
     """On a chair at a table, both hands on the top."""
-    seated, table, top = _at_table(setting, pitch=setting.between(0, 8), gap=setting.between(0.02, 0.10))
+    seated, table, board = _at_table(setting, pitch=setting.between(0, 8), gap=setting.between(0.03, 0.10))
     for side in SIDES:
-        seated.wishes.rest_on(f"{side}_hand", setting.other, 10, float(top.centre[2]))
-        place = (
-            seated.place[0] + SIGN[side] * setting.between(0.12, 0.22),
-            _near_edge(top) - setting.between(0.10, 0.20),
-            float(top.centre[2]) + 0.035,
-        )
-        seated.wishes.anchors.append(Anchor(joint=f"{side}_wrist", place=place, tolerance_m=0.03))
+        seated.wishes.rest_on(f"{side}_hand", setting.other, 10, board)
+        x = seated.place[0] + SIGN[side] * setting.between(0.12, 0.22)
+        at = (x, board.edge_y - setting.between(0.10, 0.20), board.height_m + 0.035)
+        seated.wishes.anchors.append(Anchor(joint=f"{side}_wrist", place=at, tolerance_m=0.03))
     gaze(setting, seated.wishes, down=(8, 30))
-    return seated.draft(both(Arm(flex=30, lower=74, turn=20, elbow=70, pronate=75, extend=8, curl=8)), others=(table,))
+    arm = Arm(flex=30, lower=74, turn=20, elbow=70, pronate=75, extend=8, curl=8)
+    return seated.draft(both(arm), others=(table,))
 
 
 def sit_at_table_forearms(setting: Setting) -> Draft:
     """On a chair at a table, bent forward, both forearms on the top."""
-    seated, table, top = _at_table(setting, pitch=setting.between(8, 16), gap=setting.between(-0.02, 0.04))
+    seated, table, board = _at_table(setting, pitch=setting.between(8, 16), gap=setting.between(0.0, 0.05))
     for side in SIDES:
-        seated.wishes.rest_on(f"{side}_forearm", setting.other, 4, float(top.centre[2]))
-        wrist = (
-            seated.place[0] + SIGN[side] * setting.between(0.06, 0.14),
-            _near_edge(top) - setting.between(0.22, 0.28),
-            float(top.centre[2]) + 0.04,
-        )
-        elbow = (seated.place[0] + SIGN[side] * 0.26, _near_edge(top) - 0.03, float(top.centre[2]) + 0.05)
-        seated.wishes.anchors.append(Anchor(joint=f"{side}_wrist", place=wrist, tolerance_m=0.04))
-        seated.wishes.anchors.append(Anchor(joint=f"{side}_elbow", place=elbow, tolerance_m=0.04))
+        seated.wishes.rest_on(f"{side}_forearm", setting.other, 4, board)
+        x, y, z = seated.place[0], board.edge_y, board.height_m
+        wrist = (x + SIGN[side] * setting.between(0.06, 0.14), y - setting.between(0.22, 0.28), z + 0.04)
+        elbow = (x + SIGN[side] * 0.26, y - 0.03, z + 0.05)
+        seated.wishes.anchors.append(Anchor(joint=f"{side}_wrist", place=wrist))
+        seated.wishes.anchors.append(Anchor(joint=f"{side}_elbow", place=elbow))
     gaze(setting, seated.wishes, down=(10, 35))
     return seated.draft(both(Arm(flex=48, lower=66, turn=35, elbow=76, pronate=70, curl=14)), others=(table,))
 
 
-def _at_table(setting: Setting, *, pitch: float, gap: float) -> tuple[Seated, Placed, Surface]:
-    """On the chair, with the table's edge `gap` in front of the belly."""
+def _at_table(setting: Setting, *, pitch: float, gap: float) -> tuple[Seated, Placed, Board]:
+    """On the chair, with the table's edge `gap` in front of the belly; arms stay over the board, legs under it."""
     how = Sit(
-        pitch=pitch,
-        spine=setting.between(8, 16),
-        slide=setting.between(0.04, 0.10),
-        reach=setting.between(-0.10, 0.02),
-        apart=setting.between(0.10, 0.15),
-    )
-    seated = on_seat(setting, how, turn_deg=setting.between(-4, 4))
-    table = setting.objects[setting.other]
-    own = widest([s for s in table.surfaces if s.kind == "top"])
-    spare = max(0.0, own.size_m[0] / 2 - 0.50)
-    far = float(own.centre[1]) + own.size_m[1] / 2
-    belly = seated.place[1] - 0.16 * setting.build.scale - 0.25 * np.sin(np.radians(pitch))
-    placed = put(
-        setting.other, table, point=(float(own.centre[0]) + setting.between(-spare, spare), far),
-        at=(seated.place[0], belly - gap), turn_deg=setting.between(-3, 3),
+        pitch=pitch, spine=setting.between(8, 16), slide=setting.between(0.04, 0.10),
+        reach=setting.between(-0.16, 0.0), apart=setting.between(0.10, 0.18),
     )  # fmt: skip
-    return seated, placed, widest(placed.surfaces("top"))
-
-
-def _near_edge(top: Surface) -> float:
-    return float(top.centre[1]) + top.size_m[1] / 2
+    seated = on_seat(setting, how, turn_deg=setting.between(-4, 4))
+    belly = seated.place[1] - 0.16 * setting.build.scale - 0.25 * float(np.sin(np.radians(pitch)))
+    table, board = at_edge(setting, setting.other, at=(seated.place[0], belly - gap), faces=True)
+    arms = tuple(f"{side}_{joint}" for side in SIDES for joint in ("shoulder", "elbow", "wrist"))
+    legs = tuple(f"{side}_{joint}" for side in SIDES for joint in ("hip", "knee"))
+    seated.wishes.outside += [
+        Outside(joints=arms, planes=(board.top, board.edge)),
+        Outside(joints=legs, planes=(board.under(TOP_THICKNESS_M), board.edge)),
+        Outside(joints=("pelvis", "spine1", "spine2", "spine3"), planes=(board.edge,)),
+    ]
+    return seated, table, board
 
 
 def is_low_seat(furniture: Furniture) -> bool:

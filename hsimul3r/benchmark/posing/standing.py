@@ -13,6 +13,7 @@ from hsimul3r.benchmark.posing.draft import (
     Placed,
     Setting,
     Wishes,
+    at_edge,
     both,
     key_pose,
     leg_to,
@@ -21,8 +22,9 @@ from hsimul3r.benchmark.posing.draft import (
     widest,
 )
 from hsimul3r.benchmark.posing.keyposes import Arm, Leg
-from hsimul3r.benchmark.posing.settle import FREE, Anchor, Sole
+from hsimul3r.benchmark.posing.settle import FREE, Anchor, Outside, Sole
 from hsimul3r.benchmark.posing.sitting import BUTTOCKS_M, HANGING, Sit, gaze, laps, lay_hands, on_seat, varied
+from hsimul3r.benchmark.posing.solids import edge_y
 
 PALM = Arm(flex=30, lower=76, elbow=8, pronate=72, extend=58, curl=3)
 GRIP = Arm(flex=34, lower=76, turn=8, elbow=28, pronate=74, extend=14, curl=34)
@@ -58,20 +60,6 @@ def upright_legs(
     return place, legs
 
 
-def at_edge(setting: Setting, *, turn_deg: float | None = None) -> tuple[Placed, Surface]:
-    """The first object's top before the person: its near edge along y = 0, the top at y < 0."""
-    furniture = setting.objects[setting.main]
-    own = widest([s for s in furniture.surfaces if s.kind == "top"])
-    half_turn = 180.0 if setting.chance(0.5) else 0.0
-    edge = float(own.centre[1]) + (own.size_m[1] / 2 if half_turn == 0 else -own.size_m[1] / 2)
-    spare = max(0.0, own.size_m[0] / 2 - 0.40)
-    turn = half_turn + (setting.between(-4, 4) if turn_deg is None else turn_deg)
-    placed = put(
-        setting.main, furniture, point=(float(own.centre[0]) + setting.between(-spare, spare), edge), at=(0, 0), turn_deg=turn
-    )
-    return placed, next(s for s in placed.surfaces("top") if s.name == own.name)
-
-
 def bow_to(build: Build, shoulder_z: float, *, low: float, high: float) -> float:
     """How far the trunk is bent forward [deg] so that the shoulders come to a height."""
     share = (shoulder_z - 0.97 * build.leg) / (TRUNK_M * build.scale)
@@ -80,15 +68,15 @@ def bow_to(build: Build, shoulder_z: float, *, low: float, high: float) -> float
 
 def lean_table_hands(setting: Setting) -> Draft:
     """Bent over a table, both palms on it, part of the weight on the hands."""
-    placed, top = at_edge(setting)
-    build, wishes, z = setting.build, Wishes(), float(top.centre[2])
+    placed, board = at_edge(setting, setting.main, at=(0.0, 0.0), faces=True)
+    build, wishes, z = setting.build, Wishes(), board.height_m
     arm = 0.93 * (build.upper_arm + build.forearm)
     bow = bow_to(build, z + PALM_M + arm, low=10, high=46)
     hand_y = -setting.between(0.08, 0.16)
     hip_y = hand_y + 0.10 + TRUNK_M * build.scale * float(np.sin(np.radians(bow)))
     place, legs = upright_legs(setting, wishes, (0.0, hip_y), hip_y + setting.between(-0.04, 0.06), pitch=0.6 * bow)
     for side in SIDES:
-        wishes.rest_on(f"{side}_hand", setting.main, 12, z)
+        wishes.rest_on(f"{side}_hand", setting.main, 12, board)
         wishes.anchors.append(
             Anchor(
                 joint=f"{side}_wrist",
@@ -102,15 +90,15 @@ def lean_table_hands(setting: Setting) -> Draft:
 
 def lean_table_forearms(setting: Setting) -> Draft:
     """Both forearms on a table or a counter, the hips behind the feet or over them."""
-    placed, top = at_edge(setting)
-    build, wishes, z = setting.build, Wishes(), float(top.centre[2])
+    placed, board = at_edge(setting, setting.main, at=(0.0, 0.0), faces=True)
+    build, wishes, z = setting.build, Wishes(), board.height_m
     bow = bow_to(build, z + 0.05 + 0.94 * build.upper_arm, low=14, high=72)
     hip_y = 0.02 + TRUNK_M * build.scale * float(np.sin(np.radians(bow)))
     place, legs = upright_legs(
         setting, wishes, (0.0, hip_y), hip_y + setting.between(-0.10, 0.0), pitch=0.68 * bow, apart=0.14, bend=0.97
     )
     for side in SIDES:
-        wishes.rest_on(f"{side}_forearm", setting.main, 4, z)
+        wishes.rest_on(f"{side}_forearm", setting.main, 4, board)
         wishes.anchors += [
             Anchor(
                 joint=f"{side}_wrist", place=(SIGN[side] * setting.between(0.04, 0.14), -setting.between(0.24, 0.32), z + 0.04)
@@ -206,21 +194,14 @@ def lean_cabinet_side(setting: Setting) -> Draft:
     furniture, build, wishes = setting.objects[setting.main], setting.build, Wishes()
     own = widest([s for s in furniture.surfaces if s.kind == "top"])
     side = setting.side()
-    quarter = SIGN[side] * 90.0
-    # the object's front (-Y) turned to the person's side: its near edge lies along x = SIGN * distance
     distance = setting.between(0.26, 0.32) * build.scale
-    edge = float(own.centre[1]) - own.size_m[1] / 2
     spare = max(0.0, own.size_m[0] / 2 - 0.20)
-    placed = put(
-        setting.main,
-        furniture,
-        point=(float(own.centre[0]) + setting.between(-spare, spare), edge),
-        at=(SIGN[side] * distance, 0),
-        turn_deg=-quarter if side == "right" else quarter * 3,
-    )
-    z = float(own.centre[2])
+    x, z = float(own.centre[0]) + setting.between(-spare, spare), float(own.centre[2])
+    point = (x, edge_y(furniture.name, x=x, z=z - 0.012, side=-1.0))
+    placed = put(setting.main, furniture, point=point, at=(SIGN[side] * distance, 0), turn_deg=-90.0 * SIGN[side])
     place, legs = upright_legs(setting, wishes, (0.0, 0.0), setting.between(-0.02, 0.06), pitch=0.0, apart=0.10)
-    wishes.rest_on(f"{side}_hand", setting.main, 8, z)
+    wishes.hold(f"{side}_hand", setting.main, 8)
+    wishes.outside.append(Outside(joints=(f"{side}_elbow", f"{side}_wrist"), planes=((0.0, 0.0, 1.0, z - 0.001),)))
     wishes.anchors.append(
         Anchor(joint=f"{side}_wrist", place=(SIGN[side] * (distance + 0.06), setting.between(-0.10, 0.04), z + PALM_M + 0.02))
     )
@@ -265,14 +246,14 @@ def perch_armrest(setting: Setting) -> Draft:
 
 def perch_table_edge(setting: Setting) -> Draft:
     """Half sitting on a table's edge, the legs sloping to the floor in front, a hand on the edge."""
-    furniture, build, wishes = setting.objects[setting.main], setting.build, Wishes()
-    own = widest([s for s in furniture.surfaces if s.kind == "top"])
-    spare = max(0.0, own.size_m[0] / 2 - 0.40)
-    point = (float(own.centre[0]) + setting.between(-spare, spare), float(own.centre[1]) - own.size_m[1] / 2)
-    placed = put(setting.main, furniture, point=point, at=(0, 0), turn_deg=setting.between(-5, 5))
-    z, pitch = float(own.centre[2]), setting.between(2, 10)
+    build, wishes = setting.build, Wishes()
+    placed, board = at_edge(setting, setting.main, at=(0.0, 0.0), faces=False)
+    z, pitch = board.height_m, setting.between(2, 10)
     place = (0.0, 0.4 * BUTTOCKS_M, z + 0.10 * build.scale)
-    wishes.rest_on("buttocks", setting.main, 5, z)
+    wishes.outside.append(
+        Outside(joints=("left_hip", "right_hip", "left_wrist", "right_wrist"), planes=(board.top, board.edge))
+    )
+    wishes.rest_on("buttocks", setting.main, 5, board)
     wishes.anchors.append(Anchor(joint="pelvis", place=(0.0, place[1], FREE), tolerance_m=0.02))
     drop = min(0.97, (place[2] - build.hip_drop - build.ankle) / (build.thigh + build.shank))
     ahead = (build.thigh + build.shank) * float(np.sqrt(1 - drop**2)) * 0.92

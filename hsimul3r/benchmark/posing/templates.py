@@ -4,7 +4,6 @@ A template drafts a goal from chance, the subject's lengths and the objects' sur
 solver (settle.py) closes it; `check_staged` judges it. What is not true after `ATTEMPTS` drafts is refused, not mended.
 """
 
-import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -16,14 +15,14 @@ from numpy import ndarray
 from hsimul3r.benchmark.objects.catalogue import build_furniture
 from hsimul3r.benchmark.objects.pieces import Furniture
 from hsimul3r.benchmark.posing import lying, sitting, standing
-from hsimul3r.benchmark.posing.check import check_staged, is_true, surface_of
-from hsimul3r.benchmark.posing.draft import Build, Draft, Placed, Setting, has, height, widest
+from hsimul3r.benchmark.posing.check import check_staged, is_true
+from hsimul3r.benchmark.posing.draft import Build, Draft, Setting, has, height, widest
 from hsimul3r.benchmark.posing.puppet import Puppet
-from hsimul3r.benchmark.posing.settle import Solid, settle
+from hsimul3r.benchmark.posing.settle import settle
+from hsimul3r.benchmark.posing.solids import solid_of
 from hsimul3r.benchmark.scene import CaseSpec, Difficulty, HeldContact, PosedBody, Staged, StagedObject
 from hsimul3r.errors import NotPosable
 from hsimul3r.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle, rotation_about_z
-from hsimul3r.geometry.sdf import SignedDistanceField
 
 ATTEMPTS = 3
 FACING_DEG = 25.0
@@ -42,7 +41,9 @@ class Template:
 
 
 def _desk_seat(furniture: Furniture) -> bool:
-    return sitting.is_low_seat(furniture) and furniture.category in ("chair", "stool", "bench")
+    return sitting.is_low_seat(furniture) and (
+        furniture.category in ("chair", "stool") or (furniture.category == "bench" and not has(furniture, "back"))
+    )
 
 
 def _seats_with_back(furniture: Furniture) -> bool:
@@ -156,7 +157,7 @@ def stage_attempt(spec: CaseSpec, template: Template, rng: np.random.Generator) 
     )
     draft = template.make(setting)
     puppet = Puppet.of(spec.subject.betas, draft.goal.key)
-    solids = {item.name: _solid(item) for item in draft.objects}
+    solids = {item.name: solid_of(item.furniture.name, item.T_stage_object) for item in draft.objects}
     posed = puppet.posed_body(settle(puppet, draft.goal, solids))
     yaw = np.radians(rng.uniform(-FACING_DEG, FACING_DEG))
     return _in_world(draft, posed, puppet.joints[0] + posed.transl, yaw)
@@ -167,20 +168,6 @@ def _unique(spec: CaseSpec, index: int) -> str:
     name = spec.objects[index]
     earlier = spec.objects[:index].count(name)
     return f"{name}_{earlier + 1}" if earlier else name
-
-
-def _solid(item: Placed) -> Solid:
-    field, low, high = _field(item.furniture.name)
-    return Solid(field=field, T_world_object=item.T_stage_object, low=low, high=high)
-
-
-@functools.cache
-def _field(name: str) -> tuple[SignedDistanceField, ndarray, ndarray]:
-    """Signed distance of a piece of the catalogue and its box."""
-    furniture = build_furniture(name)
-    points = np.concatenate([piece.shape.vertices for piece in furniture.pieces])
-    solid = surface_of(StagedObject(name=name, furniture=furniture, T_world_object=np.eye(4)[None]))
-    return solid, points.min(axis=0), points.max(axis=0)
 
 
 def _in_world(draft: Draft, posed: PosedBody, pelvis: Float[ndarray, "3"], yaw: float) -> Staged:
