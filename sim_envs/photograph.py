@@ -20,7 +20,7 @@ from scipy.sparse.csgraph import connected_components
 
 from hsimul3r.benchmark.camera import lighting
 from hsimul3r.benchmark.camera.lighting import Lighting, Surfaces
-from hsimul3r.benchmark.camera.shot import Picture, Shot, TexturedMesh, View
+from hsimul3r.benchmark.camera.shot import AreaLight, Picture, Shot, TexturedMesh, View
 from sim_envs.engine import MjModel, MjSpec, mujoco
 from sim_envs.studio import open_gl
 
@@ -116,7 +116,7 @@ class Studio:
         seen = self._surfaces(view.pinhole)
         light = lighting.radiance(seen, view.pinhole, self._lighting, self._materials)
         labels = np.where(np.isfinite(seen.depth), self._labels[seen.material], 0).astype(np.uint8)
-        return Picture(image=lighting.exposed(light, self._exposure), labels=labels, depth=seen.depth)
+        return Picture(image=lighting.exposed(light, seen, self._exposure), labels=labels, depth=seen.depth)
 
     def show(self, shot: Shot) -> None:
         """Move the meshes to where `shot`, of the same meshes and materials, has them; their shadows follow."""
@@ -132,13 +132,13 @@ class Studio:
 
     def _light(self, shot: Shot) -> Lighting:
         self._exposure = shot.exposure
-        lamps = np.array([lighting.lamp_row(light) for light in shot.lights])
+        lamps = np.array([lighting.lamp_row(light) for light in _lamps(shot)])
         direct = Lighting(lamps=lamps, shadows=self._shadows(shot), ambient=np.zeros((6, 3), np.float32))
         faces = [(view, lighting.radiance(self._surfaces(view), view, direct, self._materials)) for view in _probe(shot)]
         return Lighting(lamps=lamps, shadows=direct.shadows, ambient=lighting.ambient_of(faces))
 
     def _shadows(self, shot: Shot) -> Float32[ndarray, "lights side side"]:
-        return np.stack([self._ids_and_depth(lighting.shadow_view(light), LIGHT_NEAR_M)[1] for light in shot.lights])
+        return np.stack([self._ids_and_depth(lighting.shadow_view(light), LIGHT_NEAR_M)[1] for light in _lamps(shot)])
 
     def _surfaces(self, view: View) -> Surfaces:
         """What a pinhole sees."""
@@ -270,9 +270,17 @@ def _aim(scene: Any, view: View, near_m: float) -> None:
         camera.frustum_bottom, camera.frustum_top = -half_height, half_height
 
 
+def _room(shot: Shot) -> Float[ndarray, "points 3"]:
+    return np.concatenate([mesh.vertices for mesh in shot.meshes if mesh.group == "room"])
+
+
+def _lamps(shot: Shot) -> tuple[AreaLight, ...]:
+    return (*shot.lights, lighting.ceiling_over(_room(shot)))
+
+
 def _probe(shot: Shot) -> list[View]:
     """Six square views that together see all around a point in the middle of the room."""
-    corners = np.concatenate([mesh.vertices for mesh in shot.meshes if mesh.group == "room"])
+    corners = _room(shot)
     low, high = corners.min(0), corners.max(0)
     place = (low + high) / 2 * (1, 1, 0) + (low + PROBE_HEIGHT * (high - low)) * (0, 0, 1)
     views = []

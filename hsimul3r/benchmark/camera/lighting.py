@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from jaxtyping import Float32, Int32, UInt8
+from jaxtyping import Float, Float32, Int32, UInt8
 from numba import njit
 from numpy import ndarray
 
@@ -17,15 +17,25 @@ from hsimul3r.benchmark.camera.shot import AreaLight, Material, View, look_at
 
 SHADOW_PX: Final = 1024
 SHADOW_FOCAL_PX: Final = 0.5 * SHADOW_PX / np.tan(np.radians(62.0))
-OCCLUSION_M: Final = 0.55
+OCCLUSION_M: Final = 0.6
+CEILING_M: Final = 2.5
 WIDEST_PX: Final = 70.0
 """Largest reach of a filter in a shadow map."""
 MATTE: Final = 0.85
 """From this roughness on a lamp's gloss is left out."""
-BOUNCES: Final = 1.45
-"""Light after all bounces over light after the first, at a mean albedo of 0.3."""
+BOUNCES: Final = 1.2
+"""Light after three bounces over light after the first, at a mean albedo of 0.3, and what dark corners keep."""
 CURVE_SIZE: Final = 4096
 BRIGHTEST: Final = 16.0
+CURVE: Final = (
+    (-10, 0.0002), (-8.98, 0.0022), (-7.97, 0.0091), (-6.95, 0.0290), (-5.94, 0.0732), (-4.92, 0.1398), (-3.9, 0.2402),
+    (-2.89, 0.3878), (-1.87, 0.5680), (-0.86, 0.7177), (0.16, 0.8284), (1.17, 0.9085), (2.19, 0.9668), (3.21, 1.0),
+)  # fmt: skip
+"""What Blender's view transform "AgX, medium high contrast" shows of grey light, by its logarithm to base 2 (measured)."""
+GAMMA: Final = 2.2
+INTO_FILM: Final = ((0.6417, 0.267, 0.0913), (0.1061, 0.7792, 0.1147), (0.0862, 0.1659, 0.7479))
+OUT_OF_FILM: Final = ((1.5323, -0.4104, -0.1219), (-0.1535, 1.1729, -0.0195), (-0.1328, -0.2229, 1.3558))
+"""Mixing of colours before and after the curve, fitted to 4,000 colours of that transform: RMS 0.013, greys exact."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +50,12 @@ class Surfaces:
 
 @dataclass(frozen=True, kw_only=True)
 class Lighting:
-    """All light of a scene. A row of `lamps` is position, direction, W/m2 sr of the surface (RGB), side [m], axes of its map;
-    a shadow map is the depth along the light's direction; `ambient` the irradiance on a small plate that faces each axis."""
+    """All light of a scene.
+
+    A row of `lamps` is position, direction, W/m2 sr of the surface (RGB), side [m] and axes of the shadow map, which is the
+    depth along the direction. The last lamp is a ceiling that gives no light but dims the ambient under what it does not see.
+    `ambient` is the irradiance on a small plate that faces each axis (+x, -x, +y, ...).
+    """
 
     lamps: Float32[ndarray, "lights 19"]
     shadows: Float32[ndarray, "lights side side"]
@@ -58,6 +72,13 @@ def _upright_look(light: AreaLight) -> ndarray:
     if np.linalg.norm((target - position)[:2]) < 1e-3:
         target[1] += 1e-2
     return look_at(position, target)
+
+
+def ceiling_over(corners: Float[ndarray, "points 3"]) -> AreaLight:
+    """The dark lamp under the ceiling of a room."""
+    low, high = corners.min(0), corners.max(0)
+    x, y = (low + high)[:2] / 2
+    return AreaLight(position=(x, y, high[2] - 0.05), target=(x, y, 0.0), size_m=CEILING_M, power_w=0.0)
 
 
 def lamp_row(light: AreaLight) -> Float32[ndarray, "19"]:
@@ -113,17 +134,14 @@ def ambient_of(faces: list[tuple[View, Float32[ndarray, "side side 3"]]]) -> Flo
     return (BOUNCES * total).astype(np.float32)
 
 
-def film_curve(exposure: float) -> UInt8[ndarray, "levels"]:
-    """sRGB grey levels by the square root of linear light over BRIGHTEST: a short toe and a soft shoulder."""
-    light = BRIGHTEST * np.linspace(0, 1, CURVE_SIZE) ** 2 * 2.0**exposure
-    x = 0.62 * light
-    shown = np.clip(x * (2.51 * x + 0.03) / (x * (2.43 * x + 0.59) + 0.14), 0, 1)
-    return np.round(255 * srgb_from_linear(shown)).astype(np.uint8)
-
-
-def exposed(light: Float32[ndarray, "height width 3"], exposure: float) -> UInt8[ndarray, "height width 3"]:
-    """The picture that light makes on the film."""
-    return _on_film(light, film_curve(exposure))
+def exposed(light: Float32[ndarray, "height width 3"], seen: Surfaces, exposure: float) -> UInt8[ndarray, "height width 3"]:
+    """The sRGB picture that light makes on the film; edges of surfaces lose their stairs."""
+    steps = np.linspace(0, 1, CURVE_SIZE)
+    stops = np.log2(np.maximum(BRIGHTEST * steps**2, 2.0 ** (CURVE[0][0] - 1)))
+    shown = (np.interp(stops, *np.transpose(CURVE), left=0.0) ** GAMMA).astype(np.float32)
+    levels = np.round(255 * steps ** (2 / GAMMA)).astype(np.uint8)
+    stairs = _on_film(light, np.float32(2.0**exposure), np.float32(INTO_FILM), np.float32(OUT_OF_FILM), shown, levels)
+    return _without_stairs(stairs, seen.material, seen.depth, seen.normal)
 
 
 def _spiral(taps: int) -> Float32[ndarray, "taps 2"]:
@@ -132,10 +150,9 @@ def _spiral(taps: int) -> Float32[ndarray, "taps 2"]:
     return np.column_stack([radius * np.cos(angle), radius * np.sin(angle)]).astype(np.float32)
 
 
-def _turns() -> Float32[ndarray, "4 4 2"]:
-    """Cosine and sine by which the taps turn from place to place: sixteen angles, neighbours far apart (Bayer's order)."""
-    order = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]])
-    angle = 2 * np.pi * order / 16
+def _turns() -> Float32[ndarray, "3 3 2"]:
+    """Cosine and sine by which the taps turn from place to place: nine angles, neighbours far apart."""
+    angle = 2 * np.pi * np.array([[0, 5, 2], [7, 1, 8], [3, 6, 4]]) / 9
     return np.stack([np.cos(angle), np.sin(angle)], axis=-1).astype(np.float32)
 
 
@@ -148,8 +165,7 @@ def _camera_row(view: View) -> Float32[ndarray, "15"]:
 _fast = njit(cache=True, fastmath={"nsz", "arcp", "contract", "reassoc"}, error_model="numpy")
 _half, _one, _two, _four, _pi = np.float32(0.5), np.float32(1.0), np.float32(2.0), np.float32(4.0), np.float32(np.pi)
 _far, _tiny = np.float32(1e6), np.float32(1e-7)
-_grey = np.array([0.2126, 0.7152, 0.0722], np.float32)
-_brightest, _fading = np.float32(BRIGHTEST), np.float32(0.25)
+_brightest = np.float32(BRIGHTEST)
 _shadow_focal, _shadow_middle, _widest = np.float32(SHADOW_FOCAL_PX), np.float32((SHADOW_PX - 1) / 2), np.float32(WIDEST_PX)
 _lift, _lift_per_m = np.float32(0.006), np.float32(0.002)
 _occlusion_m, _occlusion_m2, _occlusion_px = np.float32(OCCLUSION_M), np.float32(OCCLUSION_M**2), np.float32(180.0)
@@ -157,18 +173,93 @@ _mirror, _matte = np.float32(0.04), np.float32(MATTE)
 
 
 @_fast
-def _on_film(light, curve):  # noqa: ANN001, ANN202 (compiled)
+def _on_film(light, gain, into, out_of, shown, levels):  # noqa: ANN001, ANN202 (compiled)
     height, width, _ = light.shape
-    out = np.empty((height, width, 3), np.uint8)
-    top = np.float32(len(curve) - 1)
+    out, mixed = np.empty((height, width, 3), np.uint8), np.empty(3, np.float32)
+    top = np.float32(len(levels) - 1)
     for y in range(height):
         for x in range(width):
-            grey = _grey[0] * light[y, x, 0] + _grey[1] * light[y, x, 1] + _grey[2] * light[y, x, 2]
-            fade = _fading * grey / (grey + _one)
+            r, g, b = gain * light[y, x, 0], gain * light[y, x, 1], gain * light[y, x, 2]
             for c in range(3):
-                value = light[y, x, c] + fade * (grey - light[y, x, c])
-                out[y, x, c] = curve[int(min(top, np.sqrt(value / _brightest) * top + _half))]
+                value = (into[c, 0] * r + into[c, 1] * g + into[c, 2] * b) / _brightest
+                mixed[c] = shown[int(min(top, np.sqrt(value) * top + _half))]
+            for c in range(3):
+                value = out_of[c, 0] * mixed[0] + out_of[c, 1] * mixed[1] + out_of[c, 2] * mixed[2]
+                out[y, x, c] = levels[int(min(top, np.sqrt(max(value, np.float32(0.0))) * top + _half))]
     return out
+
+
+@_fast
+def _without_stairs(image, material, depth, normal):  # noqa: ANN001, ANN202 (compiled)
+    """Pixels at edges of surfaces, mixed with the neighbour across by the share of the pixel that is likely its own.
+
+    As FXAA does: the edge is followed both ways to where it ends; the line between the ends cuts the pixels in between.
+    """
+    height, width, _ = image.shape
+    out, edge, grey = image.copy(), np.zeros((height, width), np.bool_), np.empty((height, width), np.int16)
+    for y in range(height - 1):
+        for x in range(width - 1):
+            grey[y, x] = np.int16(image[y, x, 0]) + np.int16(2) * np.int16(image[y, x, 1]) + np.int16(image[y, x, 2])
+            if _is_edge(material, depth, normal, y, x, y, x + 1):
+                edge[y, x] = edge[y, x + 1] = True
+            if _is_edge(material, depth, normal, y, x, y + 1, x):
+                edge[y, x] = edge[y + 1, x] = True
+    for y in range(1, height - 2):
+        for x in range(1, width - 2):
+            if not edge[y, x]:
+                continue
+            here, left, right, up, down = grey[y, x], grey[y, x - 1], grey[y, x + 1], grey[y - 1, x], grey[y + 1, x]
+            if abs(up + down - 2 * here) >= abs(left + right - 2 * here):
+                dy, dx = -1 if abs(up - here) >= abs(down - here) else 1, 0
+            else:
+                dy, dx = 0, -1 if abs(left - here) >= abs(right - here) else 1
+            share = _overlap(grey, y, x, dy, dx)
+            for c in range(3):
+                mixed = (_one - share) * np.float32(image[y, x, c]) + share * np.float32(image[y + dy, x + dx, c])
+                out[y, x, c] = int(mixed + _half)
+    return out
+
+
+@_fast
+def _is_edge(material, depth, normal, y, x, row, column):  # noqa: ANN001, ANN202 (compiled)
+    """Whether two neighbours belong to surfaces that are apart, or meet at an angle."""
+    if material[y, x] != material[row, column] or abs(depth[y, x] - depth[row, column]) > np.float32(0.02) * depth[y, x]:
+        return True
+    return (
+        normal[y, x, 0] * normal[row, column, 0]
+        + normal[y, x, 1] * normal[row, column, 1]
+        + normal[y, x, 2] * normal[row, column, 2]
+    ) < np.float32(0.85)
+
+
+@_fast
+def _overlap(grey, y, x, dy, dx):  # noqa: ANN001, ANN202 (compiled)
+    """Share of a pixel that lies across the edge towards (dy, dx), which runs at a right angle to it."""
+    here, across = int(grey[y, x]), int(grey[y + dy, x + dx])
+    contrast = abs(here - across)
+    if contrast < 24:
+        return np.float32(0.0)
+    back, back_end = _end_of_edge(grey, y, x, dy, dx, -1, here + across, contrast)
+    forth, forth_end = _end_of_edge(grey, y, x, dy, dx, 1, here + across, contrast)
+    near, end = (back, back_end) if back < forth else (forth, forth_end)
+    if (end > 0) == (here > across) or 2 * abs(end) < contrast:
+        return np.float32(0.0)
+    return _half - (np.float32(near) - _half) / np.float32(back + forth - 1)
+
+
+@_fast
+def _end_of_edge(grey, y, x, dy, dx, sign, middle, contrast):  # noqa: ANN001, ANN202 (compiled)
+    """Steps to where an edge turns, at most twelve, and how much brighter the pair there is."""
+    height, width = grey.shape
+    difference = 0
+    for step in range(1, 13):
+        row, column = y + sign * step * dx, x + sign * step * dy
+        if row < 1 or column < 1 or row >= height - 2 or column >= width - 2:
+            return step, 0
+        difference = int(grey[row, column]) + int(grey[row + dy, column + dx]) - middle
+        if 2 * abs(difference) >= contrast:
+            return step, difference
+    return 13, difference
 
 
 @_fast
@@ -184,16 +275,16 @@ def _point(camera, u, v, z):  # noqa: ANN001, ANN202 (compiled)
 
 @_fast
 def _openness(depth, normal, camera, lamps, shadows, turns, search, soft, around):  # noqa: ANN001, ANN202 (compiled)
-    """Every second pixel: share of each light that is seen, then share of the hemisphere that is open."""
+    """Every third pixel: share of each light that is seen, then share of the hemisphere that is open."""
     height, width = depth.shape
-    out = np.ones((height // 2, width // 2, len(lamps) + 1), np.float32)
-    for row in range(height // 2):
-        for column in range(width // 2):
-            y, x = 2 * row, 2 * column
+    out = np.ones(((height + 2) // 3, (width + 2) // 3, len(lamps) + 1), np.float32)
+    for row in range(out.shape[0]):
+        for column in range(out.shape[1]):
+            y, x = 3 * row, 3 * column
             z = depth[y, x]
             if not z < _far:
                 continue
-            c, s = turns[row % 4, column % 4, 0], turns[row % 4, column % 4, 1]
+            c, s = turns[row % 3, column % 3, 0], turns[row % 3, column % 3, 1]
             p = _point(camera, x, y, z)
             n = normal[y, x, 0], normal[y, x, 1], normal[y, x, 2]
             for i in range(len(lamps)):
@@ -271,22 +362,22 @@ def _open_share(depth, camera, x, y, z, p, n, c, s, taps):  # noqa: ANN001, ANN2
             fall = _one - square / _occlusion_m2
             above = max(a * n[0] + b * n[1] + e * n[2] - slack, np.float32(0.0))
             total += fall * fall * above / (np.sqrt(square) + np.float32(1e-3))
-    return max(_one - np.float32(1.5) * total / np.float32(len(taps)), np.float32(0.0))
+    return max(_one - np.float32(2.0) * total / np.float32(len(taps)), np.float32(0.0))
 
 
 @_fast
 def _smoothed(coarse, depth, normal):  # noqa: ANN001, ANN202 (compiled)
-    """The noise of the taps averaged over 4 x 4 places of the same surface."""
+    """The noise of the taps averaged over 3 x 3 places of the same surface."""
     height, width, channels = coarse.shape
     out, total = np.empty_like(coarse), np.empty(channels, np.float32)
     for y in range(height):
         for x in range(width):
-            z, weights = depth[2 * y, 2 * x], _tiny
+            z, weights = depth[3 * y, 3 * x], _tiny
             for c in range(channels):
                 total[c] = _tiny * coarse[y, x, c]
-            for row in range(max(y - 2, 0), min(y + 2, height)):
-                for column in range(max(x - 2, 0), min(x + 2, width)):
-                    weight = _likeness(depth, normal, 2 * y, 2 * x, 2 * row, 2 * column, z)
+            for row in range(max(y - 1, 0), min(y + 2, height)):
+                for column in range(max(x - 1, 0), min(x + 2, width)):
+                    weight = _likeness(depth, normal, 3 * y, 3 * x, 3 * row, 3 * column, z)
                     weights += weight
                     for c in range(channels):
                         total[c] += weight * coarse[row, column, c]
@@ -332,8 +423,8 @@ def _shade(albedo, normal, material, depth, openness, camera, lamps, ambient, ma
                 n = _embossed(n, albedo, material, depth, camera, y, x, materials[row, 1])
             base = linear[albedo[y, x, 0]], linear[albedo[y, x, 1]], linear[albedo[y, x, 2]]
             _gather(openness, depth, normal, y, x, z, seen)
-            light = _ambient(n, e, base, materials, row, ambient, seen[len(lamps)])
-            for i in range(len(lamps)):
+            light = _ambient(n, e, base, materials, row, ambient, seen[len(lamps)], seen[len(lamps) - 1])
+            for i in range(len(lamps) - 1):
                 if seen[i] > 0:
                     light = _with_lamp(light, p, n, e, base, materials, row, lamps, i, seen[i])
             for k in range(3):
@@ -343,13 +434,15 @@ def _shade(albedo, normal, material, depth, openness, camera, lamps, ambient, ma
 
 @_fast
 def _gather(openness, depth, normal, y, x, z, seen):  # noqa: ANN001, ANN202 (compiled)
-    """What the coarse places around a pixel see, weighted by how much they are of its surface."""
+    """What the coarse places around a pixel see, weighted by nearness and by how much they are of its surface."""
     height, width, channels = openness.shape
     weights = np.float32(0.0)
     seen[:] = weights
-    for row in range(y // 2, min(y // 2 + 1 + y % 2, height)):
-        for column in range(x // 2, min(x // 2 + 1 + x % 2, width)):
-            weight = _likeness(depth, normal, y, x, 2 * row, 2 * column, z)
+    top, left = y // 3, x // 3
+    for row in range(top, min(top + 1 + (y > 3 * top), height)):
+        for column in range(left, min(left + 1 + (x > 3 * left), width)):
+            near = np.float32((3 - abs(y - 3 * row)) * (3 - abs(x - 3 * column)))
+            weight = near * _likeness(depth, normal, y, x, 3 * row, 3 * column, z)
             weights += weight
             for c in range(channels):
                 seen[c] += weight * openness[row, column, c]
@@ -432,7 +525,7 @@ def _gloss(l, n, e, cosine, seen, rough, spread):  # noqa: ANN001, ANN202, E741 
 
 
 @_fast
-def _ambient(n, e, base, materials, row, ambient, share):  # noqa: ANN001, ANN202 (compiled)
+def _ambient(n, e, base, materials, row, ambient, share, above):  # noqa: ANN001, ANN202 (compiled)
     """Light of the room on a surface and mirrored in it; in corners it bounces on, the more so the brighter the surface."""
     seen = max(n[0] * e[0] + n[1] * e[1] + n[2] * e[2], np.float32(0.0))
     away, smooth = _one - seen, _one - materials[row, 0]
@@ -440,7 +533,7 @@ def _ambient(n, e, base, materials, row, ambient, share):  # noqa: ANN001, ANN20
     fresnel = _mirror + (_one - _mirror) * smooth * smooth * rim * away
     sheen = np.float32(0.25) * materials[row, 2] * rim
     r = _two * seen * n[0] - e[0], _two * seen * n[1] - e[1], _two * seen * n[2] - e[2]
-    on, mirrored = _from_axes(n, ambient), _from_axes(r, ambient)
+    on, mirrored = _from_axes(n, ambient, above), _from_axes(r, ambient, above)
     bounce = np.float32(0.6) * (_one - share)
     return (
         share / _pi * (_one + bounce * base[0]) * (on[0] * (base[0] * (_one - _mirror) + sheen) + mirrored[0] * fresnel),
@@ -450,10 +543,11 @@ def _ambient(n, e, base, materials, row, ambient, share):  # noqa: ANN001, ANN20
 
 
 @_fast
-def _from_axes(d, ambient):  # noqa: ANN001, ANN202 (compiled)
-    """Irradiance on a plate that faces `d`."""
+def _from_axes(d, ambient, above):  # noqa: ANN001, ANN202 (compiled)
+    """Irradiance on a plate that faces `d`, under something that leaves the share `above` of the ceiling open."""
     x, y, z = 0 if d[0] > 0 else 1, 2 if d[1] > 0 else 3, 4 if d[2] > 0 else 5
-    a, b, c = d[0] * d[0], d[1] * d[1], d[2] * d[2]
+    side = _half + _half * above
+    a, b, c = side * d[0] * d[0], side * d[1] * d[1], (above if d[2] > 0 else side) * d[2] * d[2]
     return (
         a * ambient[x, 0] + b * ambient[y, 0] + c * ambient[z, 0],
         a * ambient[x, 1] + b * ambient[y, 1] + c * ambient[z, 1],
