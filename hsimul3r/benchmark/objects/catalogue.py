@@ -50,6 +50,7 @@ MAKERS: Final[Mapping[str, Callable[[], Furniture]]] = {
         others.step_ladder,
         others.push_cart,
         others.cabinet,
+        others.double_ladder,
     )
 }
 CATALOGUE: Final[tuple[str, ...]] = tuple(MAKERS)

@@ -116,8 +116,7 @@ def ottoman() -> Furniture:
 
 def step_ladder() -> Furniture:
     """A folding ladder of aluminium: two treads, a platform, a hoop to hold; one climbs from its front (-Y)."""
-    slope, rear = 0.42, -0.36
-    heights = (0.235, 0.47, 0.70)
+    slope, heights = 0.42, (0.235, 0.47, 0.70)
     front_y = [-0.30 + slope * z for z in heights]
     side = [
         *ribbon("rail", "metal", [(0.222, -0.2925, 0.018), (0.192, 0.005, 0.727)], across=(0.022, 0, 0), thickness=0.05),
@@ -131,15 +130,9 @@ def step_ladder() -> Furniture:
         pieces.append(board(f"tread_{i}", "plastic", (0.41 - 0.02 * i, 0.095, 0.026), at=(0, y + 0.012, z - 0.013)))
     pieces.append(board("platform", "plastic", (0.40, 0.27, 0.030), at=(0, 0.10, heights[2] - 0.015)))
     pieces.append(hull_piece("rung_back", "metal", round_bar((-0.204, 0.29, 0.25), (0.204, 0.29, 0.25), 0.010)))
-    hoop = [
-        (0.185, 0.0, 0.70),
-        (0.185, 0.10, 0.95),
-        *arc((0, 0, 1.09), (0.185, 0, 0), (0, 0, 0.10), 0, 180, 9),
-        (-0.185, 0.10, 0.95),
-        (-0.185, 0.0, 0.70),
-    ]
-    path = np.array(hoop)
-    path[:, 1] = 0.0 - rear * (path[:, 2] - 0.70) * 0.5
+    side = [(0.185, 0.0, 0.70), (0.185, 0.0, 0.95), *arc((0.115, 0, 1.12), (0.07, 0, 0), (0, 0, 0.07), 0, 90, 5)]
+    path = np.concatenate([side, np.multiply(side, (-1, 1, 1))[::-1]])
+    path[:, 1] = 0.18 * (path[:, 2] - 0.70)
     pieces += tube("hoop", "metal", path, 0.0125)
     surfaces = (
         *(
@@ -147,9 +140,31 @@ def step_ladder() -> Furniture:
             for i, (y, z) in enumerate(zip(front_y[:2], heights[:2]))
         ),
         surface("platform", "top", at=(0, 0.11, heights[2]), size=(0.32, 0.20)),
-        surface("handle", "handle", at=(0, 0.0882, 1.2025), size=(0.10, 0.025)),
+        surface("hoop", "rung", at=(0, 0.0882, 1.2025), size=(0.24, 0.02)),
     )
     return weighing(6.0, name="step_ladder", category="box", pieces=pieces, surfaces=surfaces, support_height_m=heights[0])
+
+
+def double_ladder() -> Furniture:
+    """An A-shaped ladder as high as a person, five flat rungs; one climbs from its front (-Y)."""
+    peak, slope = 1.66, 0.27
+    rungs = [(-0.495 + slope * z, z) for z in (0.28, 0.56, 0.84, 1.12, 1.40)]
+    side = [
+        *ribbon("rail", "metal", [(0.26, -0.49, 0.018), (0.24, -0.047, peak)], across=(0.024, 0, 0), thickness=0.055),
+        *ribbon("leg", "metal", [(0.235, 0.49, 0.018), (0.215, 0.047, peak)], across=(0.022, 0, 0), thickness=0.04),
+        board("foot_front", "plastic", (0.04, 0.075, 0.034), at=(0.26, -0.494, 0.017)),
+        board("foot_back", "plastic", (0.038, 0.06, 0.034), at=(0.235, 0.494, 0.017)),
+        hull_piece("brace", "metal", round_bar((0.245, -0.275, 0.80), (0.225, 0.275, 0.80), 0.006, sides=6)),
+    ]
+    pieces = both_sides(side)
+    for i, (y, z) in enumerate(rungs):
+        pieces.append(board(f"rung_{i}", "metal", (0.51 - 0.024 * z, 0.075, 0.024), at=(0, y, z - 0.012)))
+    for i, z in enumerate((0.30, 0.84, 1.38)):
+        y, half = 0.4955 - slope * z, 0.235 - 0.012 * z
+        pieces.append(hull_piece(f"bar_{i}", "metal", round_bar((-half, y, z), (half, y, z), 0.011)))
+    pieces.append(board("cap", "plastic", (0.54, 0.19, 0.045), at=(0, 0, peak + 0.01), bevel=0.012))
+    surfaces = tuple(surface(f"rung_{i}", "rung", at=(0, y, z), size=(0.32, 0.06)) for i, (y, z) in enumerate(rungs))
+    return weighing(9.5, name="double_ladder", category="box", pieces=pieces, surfaces=surfaces, support_height_m=rungs[0][1])
 
 
 def push_cart() -> Furniture:

@@ -156,7 +156,7 @@ def chesterfield_sofa() -> Furniture:
     places = tuple((name, x * 0.528 / 0.615) for name, x in THREE)
     surfaces = (
         *_row(places, seat=(-0.10, top), back=(0.252, 0.54, 77), width=0.46, back_height=0.18),
-        *_arms(arm, -0.05, roll + 0.095, (0.05, 0.62)),
+        *_arms(arm, -0.05, roll + 0.095, (0.10, 0.62)),
         surface("bed", "bed", at=(0, -0.09, top), size=(1.52, 0.52)),
         surface("rail", "rail", at=(0, 0.365, roll + 0.105), size=(1.5, 0.05)),
     )
