@@ -34,8 +34,11 @@ from hsimul3r.report.tables import broken_bounds, summarise, write_tables
 from hsimul3r.run_store import RunStore, folder_hash
 from stages.evaluate import evaluate_run
 
-OBSERVED = ("00_capture", "10_people", "20_cameras", "30_scene", "40_humans", "45_object_views")
-"""Stages of `observe`."""
+OBSERVED = {
+    "00_capture": "capture", "10_people": "people", "20_cameras": "cameras", "30_scene": "scene", "40_humans": "humans",
+    "45_object_views": "object_views",
+}  # fmt: skip
+"""Stages of `observe`, and their settings."""
 SEEDED = (("objects", "50_objects"), ("alignment", "60_aligned"), ("sim_scene", "70_sim"))
 """Settings and the stage that follows from them and all earlier ones."""
 
@@ -145,7 +148,8 @@ def _in_processes(
 
 def observe_case(task: Task, cfg: PipelineConfig) -> str:
     """Make the stages that no row changes; returns why that failed, "" where it did not."""
-    key, note = attempt_key(task, cfg), task.observed / "outcome.json"
+    settings = {name: asdict(getattr(cfg, name)) for name in OBSERVED.values()}
+    key, note = attempt_key(task, settings), task.observed / "outcome.json"
     known = _read(note, key)
     if known is not None:
         return known["error"]
@@ -172,7 +176,7 @@ def _attempt(task: Task, row: Row, earlier: Sequence[Row], failed: str) -> Outco
     outcome = Outcome(row=row.name, case=task.case.name, difficulty=task.case.difficulty, views=task.views, seed=task.seed)
     if failed:
         return replace(outcome, error=failed)
-    key, note = attempt_key(task, cfg), folder / "outcome.json"
+    key, note = attempt_key(task, asdict(cfg)), folder / "outcome.json"
     known = _read(note, key)
     if known is not None:
         return Outcome(**known["outcome"])
@@ -207,9 +211,9 @@ def shared_stages(a: PipelineConfig, b: PipelineConfig) -> Iterator[str]:
         yield stage
 
 
-def attempt_key(task: Task, cfg: PipelineConfig) -> str:
+def attempt_key(task: Task, settings: dict[str, Any]) -> str:
     """What an attempt's result follows from."""
-    parts = [__version__, SCHEMA_VERSION, folder_hash(task.case.folder), asdict(cfg)]
+    parts = [__version__, SCHEMA_VERSION, folder_hash(task.case.folder), settings]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -98,9 +98,10 @@ class Outcome:
 
 
 def load_experiment(path: Path, base: PipelineConfig) -> Experiment:
-    """Read an experiment; every row overrides `base`. Raises `BadConfig`."""
+    """Read an experiment: its `base` entries override `base`, and every row overrides that. Raises `BadConfig`."""
     try:
         table = yaml.safe_load(path.read_text())
+        base = override(base, table.pop("base", {}), path, "base.")
         rows = tuple(_row(entry, base, path) for entry in table.pop("rows"))
         bounds = tuple(Bound(**{"least": None, "most": None} | entry) for entry in table.pop("expected", []))
         experiment = Experiment(

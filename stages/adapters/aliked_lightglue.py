@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hsimul3r.geometry.tracks import Correspondences, PairMatches
+from hsimul3r.perception.pairing import likeness, pairs_to_match
 from hsimul3r.progress import Progress
 from hsimul3r.require import require
 
@@ -38,6 +39,15 @@ class FeatureConfig:
     """Settings of the matcher."""
 
     max_keypoints: int = 2048
+    """Of a photo, where all pairs of photos are matched."""
+    max_keypoints_of_many: int = 1024
+    all_pairs_up_to: int = 6
+    """Of more photos than this only some pairs are matched: those up to `window` apart in the order of capture, and of each
+    photo the `most_alike`."""
+    window: int = 2
+    most_alike: int = 4
+    probe: int = 512
+    """Features of a photo, the best first, by which it is compared with the others."""
     detection_threshold: float = 0.01
     match_threshold: float = 0.1
 
@@ -49,22 +59,31 @@ def match_images(
     cfg: FeatureConfig,
     progress: Progress,
 ) -> Correspondences:
-    """Keypoints of every image outside its mask (people move between photos, the scene does not) and matches of all pairs."""
+    """Keypoints of every image outside its mask (people move between photos, the scene does not) and matches of all pairs, of
+    many images those worth it."""
     package = _import_package()
-    extractor = package.ALIKED(max_num_keypoints=2 * cfg.max_keypoints, detection_threshold=cfg.detection_threshold).eval()
+    count = cfg.max_keypoints if len(images) <= cfg.all_pairs_up_to else cfg.max_keypoints_of_many
+    extractor = package.ALIKED(max_num_keypoints=2 * count, detection_threshold=cfg.detection_threshold).eval()
     matcher = package.LightGlue(features="aliked", filter_threshold=cfg.match_threshold).eval()
-    pairs = list(combinations(range(len(images)), 2))
-    with torch.inference_mode(), progress.bar("Scene features", len(images) + len(pairs)) as advance:
-        features = []
-        for image, mask in zip(images, masks):
-            features.append(_extract(extractor, image, mask, cfg.max_keypoints))
-            advance(1)
-        matches = []
-        for a, b in pairs:
-            matches.append(PairMatches(view_a=a, view_b=b, index=_match(matcher, features[a], features[b])))
-            advance(1)
+    with torch.inference_mode():
+        features = [
+            _extract(extractor, image, mask, count)
+            for image, mask in progress.track(zip(images, masks), "scene features", len(images))
+        ]
+        matches = [
+            PairMatches(view_a=a, view_b=b, index=_match(matcher, features[a], features[b]))
+            for a, b in progress.track(_pairs(features, cfg), "matching pairs of photos")
+        ]
     keypoints = tuple(f["keypoints"][0].numpy().astype(float) for f in features)
     return Correspondences(keypoints_px=keypoints, pairs=tuple(matches))
+
+
+def _pairs(features: list[dict[str, Tensor]], cfg: FeatureConfig) -> list[tuple[int, int]]:
+    """Pairs of images to match."""
+    if len(features) <= cfg.all_pairs_up_to:
+        return list(combinations(range(len(features)), 2))
+    alike = likeness([feature["descriptors"][0, : cfg.probe].numpy() for feature in features])
+    return pairs_to_match(alike, window=cfg.window, most_alike=cfg.most_alike)
 
 
 def _extract(
