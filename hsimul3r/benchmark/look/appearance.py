@@ -34,10 +34,15 @@ Family = str
 """A kind of grey sheet of swatches.py."""
 SKIN: Final = np.array(
     [
-        [0.95, 0.82, 0.74], [0.90, 0.73, 0.62], [0.83, 0.62, 0.49], [0.71, 0.51, 0.38], [0.56, 0.38, 0.27],
-        [0.41, 0.27, 0.19], [0.29, 0.19, 0.14],
+        [0.88, 0.71, 0.61],
+        [0.85, 0.65, 0.53],
+        [0.78, 0.57, 0.44],
+        [0.69, 0.49, 0.36],
+        [0.55, 0.37, 0.26],
+        [0.41, 0.27, 0.19],
+        [0.30, 0.195, 0.14],
     ]
-)  # fmt: skip
+)
 """Skin from the lightest to the darkest."""
 HAIR: Final[tuple[Color, ...]] = (
     (0.05, 0.04, 0.035), (0.09, 0.06, 0.045), (0.18, 0.11, 0.07), (0.30, 0.19, 0.11), (0.45, 0.31, 0.18), (0.66, 0.50, 0.30),
@@ -290,7 +295,7 @@ def _shifted(places: tuple[tuple[float, float], ...], by: tuple[float, float]) -
 def _wall_color(rng: Rng) -> Color:
     """Mostly light and muted, now and then strong."""
     strong = rng.random() < 0.3
-    return _hsv(rng.random(), rng.uniform(0.3, 0.6) if strong else rng.uniform(0.02, 0.22), rng.uniform(0.45, 0.92))
+    return _hsv(rng.random(), rng.uniform(0.25, 0.45) if strong else rng.uniform(0.02, 0.22), rng.uniform(0.45, 0.92))
 
 
 def _brick(rng: Rng) -> Color:
@@ -306,8 +311,9 @@ def _floor_color(floor: Flooring, rng: Rng) -> Color:
 
 
 def _vivid(rng: Rng) -> Color:
-    """A dyed cloth's or a paint's colour."""
-    return _hsv(rng.random(), rng.uniform(0.05, 0.85), rng.uniform(0.12, 0.92))
+    """A dyed cloth's or a paint's colour: strong ones are darker."""
+    value = rng.uniform(0.12, 0.9)
+    return _hsv(rng.random(), rng.uniform(0.03, 0.8 - 0.3 * value), value)
 
 
 def _near(color: Color, rng: Rng) -> Color:

@@ -198,7 +198,9 @@ def _skin(dummy: _Dummy, look: PersonLook) -> list[Garment]:
     is_eye = np.isin(owner, [SMPLX_JOINTS.index(f"{side}_eye_smplhf") for side in ("left", "right")])
     neck = dummy.joint("neck")[1] - 0.03
     is_head = ~is_eye & (y > neck) & (np.abs(x) < 0.15)
-    is_bare = (np.abs(x) > _sleeve_end(dummy, look) - 0.03) | ((y > neck - 0.07) & (np.abs(x) < 0.12))
+    is_bare = (np.abs(x) > _sleeve_end(dummy, look) - 0.03) | (
+        (y > _collar(dummy, look, bare.points) - 0.025) & (np.abs(x) < 0.12)
+    )
     if look.legwear != "trousers":
         is_bare |= (y < _hem(dummy, look) + 0.04) & (y > dummy.joint("left_ankle")[1] + 0.005) & (np.abs(x) < 0.35)
     head, limbs = bare.region(_grown(bare, is_head)), bare.region(_grown(bare, is_bare & ~is_head & ~is_eye))
@@ -253,15 +255,19 @@ def _knot(dummy: _Dummy, rng: Rng, *, is_tail: bool) -> Garment:
 
 
 def _top(dummy: _Dummy, look: PersonLook, rng: Rng) -> Garment:
-    bare, neck = dummy.bare, dummy.joint("neck")
-    x, y, z = bare.points.T
-    hem, sleeve = dummy.joint("pelvis")[1] - 0.045, _sleeve_end(dummy, look)
-    opening = neck[1] - (0.012 if look.outfit in ("tee", "longsleeve") else -0.006) - 0.30 * (z - neck[2])
-    is_arm = np.abs(x) > 0.2
-    below = bare.region((y > hem) & (np.abs(x) < sleeve) & (is_arm | (y < opening)))
-    cloth = below.smoothed(6).eased(below, EASE_M[look.outfit]).smoothed(2)
-    cloth = _cut(cloth, below, sleeve, hem).subdivided()
-    folds = 0.0035 * _waves(rng, cloth.points, (0.05, 0.20)) + 0.0012 * _waves(rng, cloth.points, (0.02, 0.05))
+    bare, hem, sleeve = dummy.bare, _top_hem(dummy), _sleeve_end(dummy, look)
+    x, y, _ = bare.points.T
+    is_below_collar = y < _collar(dummy, look, bare.points)
+    below = bare.region((y > hem) & (np.abs(x) < sleeve) & ((np.abs(x) > 0.2) | is_below_collar))
+    loose = 0.009 * np.clip((hem + 0.16 - below.points[:, 1]) / 0.12, 0, 1)
+    cloth = below.smoothed(6).eased(below, EASE_M[look.outfit] + loose).smoothed(2)
+    cloth = _cut(cloth, below, sleeve, hem)
+    is_collar = cloth.is_border & (cloth.points[:, 1] > hem + 0.3) & (np.abs(cloth.points[:, 0]) < 0.2)
+    points = cloth.points.copy()
+    points[is_collar, 1] = _collar(dummy, look, points[is_collar])
+    cloth = replace(cloth, points=points).subdivided()
+    calm = np.clip((cloth.points[:, 1] - hem) / 0.15, 0.35, 1.0)
+    folds = calm * (0.0035 * _waves(rng, cloth.points, (0.05, 0.20)) + 0.0012 * _waves(rng, cloth.points, (0.02, 0.05)))
     return _garment("top", cloth.displaced(folds), _front_back_uv(cloth, np.array([0.0, 0.24]), 1.5))
 
 
@@ -274,17 +280,28 @@ def _cut(cloth: Cloth, below: Cloth, sleeve: float, hem: float) -> Cloth:
     return replace(cloth, points=points)
 
 
+def _collar(dummy: _Dummy, look: PersonLook, points: Float[ndarray, "points 3"]) -> Float[ndarray, "points"]:
+    """Height of the top's opening over each point's depth: lower in front."""
+    neck, drop = dummy.joint("neck"), 0.012 if look.outfit in ("tee", "longsleeve") else -0.006
+    return neck[1] - drop - 0.30 * (points[:, 2] - neck[2])
+
+
+def _top_hem(dummy: _Dummy) -> float:
+    """Height of the top's lower end in the T-pose."""
+    return dummy.joint("pelvis")[1] - 0.045
+
+
 def _legs(dummy: _Dummy, look: PersonLook, rng: Rng) -> Garment:
-    """Trousers or shorts."""
-    bare, pelvis, hem = dummy.bare, dummy.joint("pelvis")[1], _hem(dummy, look)
+    """Trousers or shorts; tight where the top hangs over them."""
+    bare, pelvis, hem, covered = dummy.bare, dummy.joint("pelvis")[1], _hem(dummy, look), _top_hem(dummy)
     y = bare.points[:, 1]
-    below = bare.region((y < pelvis + 0.055) & (y > hem) & (np.abs(bare.points[:, 0]) < 0.35))
-    fall = np.clip((pelvis - below.points[:, 1]) / (pelvis - hem), 0, 1)
-    cloth = below.smoothed(5).eased(below, 0.006 + 0.016 * fall**1.5)
+    below = bare.region((y < pelvis + 0.02) & (y > hem) & (np.abs(bare.points[:, 0]) < 0.35))
+    fall = np.clip((covered - below.points[:, 1]) / (covered - hem), 0, 1)
+    cloth = below.smoothed(5).eased(below, 0.002 + 0.005 * np.minimum(fall / 0.06, 1) + 0.016 * fall**1.5)
     points, border = cloth.points.copy(), cloth.is_border
     points[border & (points[:, 1] < hem + 0.06), 1] = hem
     cloth = replace(cloth, points=points).subdivided()
-    fold = np.clip((pelvis - cloth.points[:, 1]) / 0.4, 0.3, 1.0)
+    fold = np.clip((covered - cloth.points[:, 1]) / 0.3, 0.0, 1.0)
     folds = fold * (0.003 * _waves(rng, cloth.points, (0.04, 0.16)) + 0.001 * _waves(rng, cloth.points, (0.015, 0.04)))
     return _garment("trousers", cloth.displaced(folds), _side_uv(cloth, 0.6))
 
@@ -308,7 +325,8 @@ def _shoes(dummy: _Dummy) -> Garment:
     cloth = replace(
         cloth, points=np.column_stack([cloth.points[:, 0], np.maximum(cloth.points[:, 1], sole), cloth.points[:, 2]])
     )
-    uv = np.stack([cloth.points[:, 2] / 0.4, np.clip((cloth.points[:, 1] - sole) / 0.16, 0.01, 0.99)], axis=-1)
+    along = (cloth.points[:, 2] - cloth.points[:, 2].min()) / np.ptp(cloth.points[:, 2])
+    uv = np.stack([np.clip(along, 0.01, 0.99), np.clip((cloth.points[:, 1] - sole) / 0.16, 0.01, 0.99)], axis=-1)
     return _garment("shoes", cloth, uv[cloth.faces])
 
 
@@ -478,8 +496,14 @@ def _print_logo(front: textures.Image, look: PersonLook, rng: Rng) -> None:
 
 
 def _shoe_picture(look: PersonLook) -> textures.Image:
-    shoe = np.full((256, 512, 3), look.shoes, np.float32)
-    shoe[-18:] = 0.92 if sum(look.shoes) < 1.8 else 0.35
-    for x in range(300, 430, 26):
-        cv2.line(shoe, (x, 60), (x + 12, 200), (0.95 - 0.8 * np.asarray(look.shoes)).tolist(), 4, cv2.LINE_AA)
+    """A shoe from its side, heel left: sole, toe and heel caps, laces over the instep."""
+    upper, is_dark = np.asarray(look.shoes), sum(look.shoes) < 1.5
+    shoe = np.full((256, 512, 3), upper, np.float32)
+    for ends in ((0, 90), (410, 512)):
+        shoe[60:, ends[0] : ends[1]] = 0.8 * upper
+    shoe[:90, 230:400] = 0.65 * upper + 0.1
+    for x in range(240, 400, 26):
+        cv2.line(shoe, (x, 20), (x + 14, 150), (0.9 - 0.7 * upper).tolist(), 6, cv2.LINE_AA)
+    shoe[-44:] = 0.88 if is_dark else 0.30
+    shoe[-52:-44] = 0.5 * upper
     return np.clip(shoe, 0, 1)
