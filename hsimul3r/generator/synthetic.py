@@ -3,21 +3,24 @@
 The conditions are those of the benchmark in benchmarks/object_fit.py; tests use them too.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from scipy.ndimage import gaussian_filter
 
-from hsimul3r.artifacts import Cameras, ConvexPart
+from hsimul3r.artifacts import Cameras
 from hsimul3r.generator.families import Family, families
 from hsimul3r.generator.protocol import Observation, Support
 from hsimul3r.geometry.cameras import depth, project
 from hsimul3r.geometry.frusta import frustum_parts, pinholes, silhouettes
 from hsimul3r.geometry.masks import signed_distance_image
+from hsimul3r.geometry.mesh import union
 from hsimul3r.geometry.rotations import matrix_from_axis_angle, rotation_about_z
+from hsimul3r.geometry.silhouette import rasterize_depth
 
 WIDTH, HEIGHT, FOCAL = 640, 480, 700.0
 SEAT_PRIOR_TRIES = 30
@@ -55,15 +58,40 @@ CLEAN = Conditions(noise_px=(0.0, 0.0), hidden=(0.0, 0.0), camera_angle_deg=0.0,
 
 
 @dataclass(frozen=True, kw_only=True)
-class Truth:
-    """The object that was observed, in the world."""
+class Shape:
+    """What is looked at, in its own frame: z up, on the floor."""
 
-    family: Family
-    parameters: dict[str, float]
+    name: str
+    categories: tuple[str, ...]
+    vertices: Float[ndarray, "vertices 3"]
+    faces: Int[ndarray, "faces 3"]
+    """Watertight."""
+    support: Float[ndarray, "3"]
+    """Middle of the seat or top."""
+    width_m: float
+    """Of the seat or top, along X."""
+    is_seat: bool
+    """True where a sitter, who looks along -Y, may hide it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truth:
+    """The object that was observed, in the world: turned by `pose[2]` about z, then moved to `pose[:2]`."""
+
+    shape: Shape
     pose: Float[ndarray, "3"]
-    parts: tuple[ConvexPart, ...]
     cameras: Cameras
     masks: Bool[ndarray, "views height width"]
+
+    @property
+    def vertices(self) -> Float[ndarray, "vertices 3"]:
+        """In the world."""
+        return placed(self.shape.vertices, self.pose)
+
+
+def placed(vertices: Float[ndarray, "vertices 3"], pose: Float[ndarray, "3"]) -> Float[ndarray, "vertices 3"]:
+    """Turned by pose[2] about z, then moved to (pose[0], pose[1])."""
+    return vertices @ rotation_about_z(pose[2]).T + [pose[0], pose[1], 0.0]
 
 
 def synthetic_observation(
@@ -74,21 +102,54 @@ def synthetic_observation(
     kinds = kinds or families()
     kind = kinds[int(rng.integers(len(kinds)))]
     chosen = _random_values(kind, rng) if values is None else np.array([values[p.name] for p in kind.parameters])
+    rows = kind.rows(chosen[None])[0]
+
+    def masks(pose: ndarray, cameras: Cameras) -> ndarray:
+        return silhouettes(rows, pose, pinholes(cameras), np.zeros((conditions.views, 2)), height=HEIGHT, width=WIDTH)
+
+    return _observe(_shape_of(kind, chosen, rows), masks, rng, conditions)
+
+
+def mesh_observation(seed: int, conditions: Conditions, shape: Shape) -> tuple[Observation, Truth]:
+    """Any closed mesh, somewhere on the floor, seen under the conditions."""
+
+    def masks(pose: ndarray, cameras: Cameras) -> ndarray:
+        vertices = placed(shape.vertices, pose)
+        return np.stack([mesh_mask(cameras, v, vertices, shape.faces) for v in range(len(cameras.focal_px))])
+
+    return _observe(shape, masks, np.random.default_rng(seed), conditions)
+
+
+def mesh_mask(
+    cameras: Cameras, view: int, vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"]
+) -> Bool[ndarray, "height width"]:
+    """Pixels of one view that show a mesh given in the world."""
+    uv, z = project(cameras, view, vertices), depth(cameras, view, vertices)
+    return np.isfinite(rasterize_depth(uv, z, faces, height=HEIGHT, width=WIDTH)[0])
+
+
+def _observe(
+    shape: Shape, masks_of: Callable[[ndarray, Cameras], ndarray], rng: np.random.Generator, conditions: Conditions
+) -> tuple[Observation, Truth]:
     pose = np.array([*rng.uniform(-0.3, 0.3, 2), rng.uniform(-np.pi, np.pi)])
     cameras = _ring_of_cameras(rng, conditions.views)
-    rows = kind.rows(chosen[None])[0]
-    masks = silhouettes(rows, pose, pinholes(cameras), np.zeros((conditions.views, 2)), height=HEIGHT, width=WIDTH)
-    truth = Truth(
-        family=kind, parameters=dict(zip([p.name for p in kind.parameters], map(float, chosen))), pose=pose,
-        parts=frustum_parts(np.unique(rows, axis=0)), cameras=cameras, masks=masks,
-    )  # fmt: skip
+    truth = Truth(shape=shape, pose=pose, cameras=cameras, masks=masks_of(pose, cameras))
     hidden, supports, facing = _person(truth, rng, conditions)
-    labels = tuple(_labels(mask, away, rng, conditions) for mask, away in zip(masks, hidden))
+    labels = tuple(_labels(mask, away, rng, conditions) for mask, away in zip(truth.masks, hidden))
     observation = Observation(
         cameras=_disturbed(cameras, rng, conditions), labels=labels, boxes_px=np.full((conditions.views, 4), np.nan),
         supports=supports if conditions.has_supports else (), facing=facing if conditions.has_supports else None,
     )  # fmt: skip
     return observation, truth
+
+
+def _shape_of(kind: Family, values: Float[ndarray, "parameters"], rows: ndarray) -> Shape:
+    named = dict(zip([p.name for p in kind.parameters], map(float, values)))
+    vertices, faces = union(frustum_parts(np.unique(rows, axis=0)), kind.name)
+    return Shape(
+        name=kind.name, categories=kind.categories, vertices=vertices, faces=faces, is_seat=kind.is_seat,
+        support=np.array([0.0, 0.0, named[kind.support]]), width_m=named["width"],
+    )  # fmt: skip
 
 
 def _random_values(kind: Family, rng: np.random.Generator) -> Float[ndarray, "parameters"]:
@@ -152,7 +213,7 @@ def _person(
     low, high = conditions.hidden
     best: tuple[float, Bool[ndarray, "views height width"], tuple[Support, ...], float | None] = (np.inf, nobody, (), None)
     for _ in range(SEAT_PRIOR_TRIES):
-        sits = truth.family.is_seat and rng.random() < 0.5
+        sits = truth.shape.is_seat and rng.random() < 0.5
         T = _seated(truth, rng) if sits else _beside(truth, rng)
         masks = _capsule_masks(truth.cameras, SITTER if sits else STANDER, T)
         hidden = float(np.mean([(m & o).sum() / max(m.sum(), 1) for m, o in zip(truth.masks, masks)]))
@@ -166,14 +227,14 @@ def _person(
 
 
 def _seated(truth: Truth, rng: np.random.Generator) -> Float[ndarray, "4 4"]:
-    shift = rng.uniform(-0.25, 0.25) * max(truth.parameters["width"] - 0.5, 0.0)
-    return _upright(truth.pose[2], truth.pose[:2], truth.parameters[truth.family.support], np.array([shift, -0.03]))
+    x, y, height = truth.shape.support
+    shift = rng.uniform(-0.25, 0.25) * max(truth.shape.width_m - 0.5, 0.0)
+    return _upright(truth.pose[2], truth.pose[:2], height, np.array([x + shift, y - 0.03]))
 
 
 def _beside(truth: Truth, rng: np.random.Generator) -> Float[ndarray, "4 4"]:
     turn = rng.uniform(0.0, 2.0 * np.pi)
-    points = np.concatenate([part.vertices for part in truth.parts])
-    reach = rng.uniform(0.3, 0.9) + 0.15 * float(np.ptp(points[:, :2], axis=0).max())
+    reach = rng.uniform(0.3, 0.9) + 0.15 * float(np.ptp(truth.shape.vertices[:, :2], axis=0).max())
     place = truth.pose[:2] + reach * np.array([np.cos(turn), np.sin(turn)])
     return _upright(turn + np.pi / 2, place, 0.0, np.zeros(2))
 

@@ -9,9 +9,8 @@ from hsimul3r.generator.families import family
 from hsimul3r.generator.fit import FitConfig, ParametricGenerator
 from hsimul3r.generator.objective import Objective, Weights, box_centre, crop
 from hsimul3r.generator.protocol import Support
-from hsimul3r.generator.synthetic import CLEAN, Conditions, synthetic_observation
+from hsimul3r.generator.synthetic import CLEAN, Conditions, mesh_observation, synthetic_observation
 from hsimul3r.geometry.mesh import sample_surface, union
-from hsimul3r.geometry.rotations import rotation_about_z
 
 CHAIR = {
     "width": 0.46, "depth": 0.44, "seat_height": 0.46, "seat_thickness": 0.05, "back_height": 0.45, "back_tilt": 0.12,
@@ -35,11 +34,9 @@ def fit(observation, kinds, seed=0, cfg=QUICK):
 
 def f_score(candidate, truth, tau=0.05):
     rng = np.random.default_rng(0)
-    true_v, true_f = union(truth.parts)
-    true_v = true_v @ rotation_about_z(truth.pose[2]).T + [*truth.pose[:2], 0]
     made_v, made_f = union(candidate.parts)
     made_v = made_v @ candidate.T_world_object[:3, :3].T + candidate.T_world_object[:3, 3]
-    a, b = sample_surface(true_v, true_f, 4000, rng), sample_surface(made_v, made_f, 4000, rng)
+    a, b = sample_surface(truth.vertices, truth.shape.faces, 4000, rng), sample_surface(made_v, made_f, 4000, rng)
     recall, precision = (KDTree(b).query(a)[0] < tau).mean(), (KDTree(a).query(b)[0] < tau).mean()
     return 2 * recall * precision / (recall + precision)
 
@@ -95,6 +92,17 @@ def test_the_object_stands_on_the_floor_under_the_middle_of_its_box():
     np.testing.assert_allclose((points.min(0) + points.max(0))[:2], 0.0, atol=1e-9)
     assert points[:, 2].min() == pytest.approx(0.0, abs=1e-9)
     assert best.T_world_object[2, 3] == 0.0
+
+
+def test_a_mesh_is_seen_as_the_family_that_it_is_made_of():
+    _, truth = synthetic_observation(31, Conditions(), kinds=(family("chair"),), values=CHAIR)
+    same, seen = mesh_observation(32, Conditions(), truth.shape)
+    np.testing.assert_allclose(np.ptp(seen.vertices[:, 2]), np.ptp(truth.vertices[:, 2]))
+    assert [labels.shape for labels in same.labels if labels is not None] == [(480, 640)] * 4
+    moved = dataclasses.replace(same, labels=tuple(mask.astype(np.uint8) for mask in seen.masks))
+    best = fit(moved, ("chair", "box"))[0]
+    assert best.family == "chair"
+    assert f_score(best, seen) > 0.95
 
 
 def test_without_any_mask_there_is_no_object():
