@@ -1,17 +1,18 @@
 """Motions of HSIBench: key poses in time, contacts held as intervals, one solve over all frames; exact truth at 30 fps."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from hsimul3r.benchmark.posing import motions_seats, motions_standing
+from hsimul3r.benchmark.posing import motions_seats, motions_standing, motions_steps
 from hsimul3r.benchmark.posing.check import check_staged, is_true
 from hsimul3r.benchmark.posing.motions_plan import MotionPlan
 from hsimul3r.benchmark.posing.motions_problem import FPS, Problem, active, key_problem, path_problem, subject
+from hsimul3r.benchmark.posing.motions_rows import Skin, stay_targets
 from hsimul3r.benchmark.posing.motions_solver import Solution, solve
 from hsimul3r.benchmark.posing.motions_stage import Stage
 from hsimul3r.benchmark.scene import CaseSpec, Difficulty, HeldContact, Staged, StagedObject
@@ -25,6 +26,7 @@ YAW_DEG = 30.0
 CHAIRS = ("dining_chair", "windsor_chair", "ladder_back_chair", "parsons_chair", "cantilever_chair", "folding_chair")
 SOFAS = ("two_seat_sofa", "three_seat_sofa", "chesterfield_sofa", "spindle_loveseat", "wing_chair", "lounge_armchair")
 TABLES = ("dining_table", "oval_table", "trestle_table", "writing_desk", "round_table")
+DESKS = ("dining_table", "trestle_table", "oval_table")
 RAILS = ("dining_chair", "ladder_back_chair", "parsons_chair", "cantilever_chair", "folding_chair")
 LOW = ("step_stool", "ottoman", "coffee_table")
 
@@ -42,6 +44,10 @@ def _one_of(names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
     return tuple((name,) for name in names)
 
 
+def _pairs(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    return tuple((a, b) for a in first for b in second)
+
+
 MOTIONS: Final[Mapping[str, MotionTemplate]] = {
     "sit_down_chair": MotionTemplate(plan=motions_seats.sit_down, objects=_one_of(CHAIRS), difficulty="medium"),
     "stand_up_chair": MotionTemplate(plan=motions_seats.stand_up, objects=_one_of(CHAIRS), difficulty="medium"),
@@ -50,6 +56,10 @@ MOTIONS: Final[Mapping[str, MotionTemplate]] = {
     "foot_on_stool": MotionTemplate(plan=motions_standing.foot_on_stool, objects=_one_of(LOW), difficulty="hard"),
     "lean_on_table": MotionTemplate(plan=motions_standing.lean_on_table, objects=_one_of(TABLES), difficulty="medium"),
     "lean_on_chair_back": MotionTemplate(plan=motions_standing.lean_on_chair_back, objects=_one_of(RAILS), difficulty="medium"),
+    "reach_table": MotionTemplate(plan=motions_seats.reach_table, objects=_pairs(CHAIRS, DESKS), difficulty="hard"),
+    "step_up": MotionTemplate(plan=motions_steps.climb_step, objects=_one_of(("step_stool",)), difficulty="hard"),
+    "climb_ladder": MotionTemplate(plan=motions_steps.climb_ladder, objects=_one_of(("step_ladder",)), difficulty="hard"),
+    "push_cart": MotionTemplate(plan=motions_steps.push_cart, objects=_one_of(("push_cart",)), difficulty="hard"),
 }
 
 
@@ -61,8 +71,10 @@ def stage_motion(spec: CaseSpec) -> Staged:
     stage = Stage.of(spec)
     plan = MOTIONS[spec.interaction].plan(stage)
     body = subject(plan)
-    keys = solve(key_problem(plan, body), steps=KEY_STEPS)
+    posed = key_problem(plan, body)
+    keys = solve(posed, steps=KEY_STEPS)
     path = path_problem(plan, body, keys.psi, keys.root)
+    path = replace(path, targets=stay_targets(posed, Skin.of(posed, body.chain(keys.psi, keys.root)), path))
     staged = _in_world(path, solve(path, steps=PATH_STEPS), np.radians(stage.around(0.0, YAW_DEG)))
     figures = check_staged(staged)
     if not is_true(figures):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from hsimul3r.body.anatomy import left_jacobian
 from hsimul3r.body.derivatives import COUNT
@@ -139,7 +139,7 @@ def _mass_points(skin: Float[ndarray, "vertices 3"], weights: Float[ndarray, "ve
     low, high = skin.min(0), skin.max(0)
     axes = [np.arange(a + GRID_M / 2, b, GRID_M) for a, b in zip(low, high)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
-    distance, near = cKDTree(skin).query(grid, k=3)
+    distance, near = KDTree(skin).query(grid, k=3)
     candidate = distance[:, 0] < 0.2
     grid, distance, near = grid[candidate], distance[candidate], near[candidate]
     inside = WatertightMesh(skin, embedded_body().faces, name="body").query(grid).distance < 0

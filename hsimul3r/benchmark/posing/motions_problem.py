@@ -1,6 +1,7 @@
 """A motion plan on given moments as arrays: which point must be where in which frame."""
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,7 @@ FACING = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 """T-pose to world of a body that looks along -Y."""
 FPS = 30.0
 STANCE_SIGMA_M = 0.0005
-SWING_SIGMA_M = 0.02
+SWING_SIGMA_M = 0.03
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +150,11 @@ def _targets(plan: MotionPlan, body: MotionBody, times: ndarray) -> Targets:
     for before, after in _swings(plan.stances):
         parts.append(_swing_targets(plan, body, before, after, times))
     parts += [_anchor_targets(plan, body, anchor, times) for anchor in plan.anchors]
+    return joined(parts)
+
+
+def joined(parts: Sequence[Targets]) -> Targets:
+    """Several targets as one."""
     return Targets(
         frame=np.concatenate([part.frame for part in parts]),
         points=LinearPoints(
@@ -187,19 +193,21 @@ def _swings(stances: tuple[Stance, ...]) -> list[tuple[Stance, Stance]]:
 
 
 def _swing_targets(plan: MotionPlan, body: MotionBody, before: Stance, after: Stance, times: ndarray) -> Targets:
-    """The sole's centre on a minimum-jerk way from one place to the next, lifted in between."""
+    """The sole on a minimum-jerk way from one place to the next, level and lifted in between."""
     frame = np.flatnonzero((times > before.end_s + 1e-6) & (times < after.start_s - 1e-6))
     share = (times[frame] - before.end_s) / (after.start_s - before.end_s)
-    first, last = foot_place(body, before).mean(0), foot_place(body, after).mean(0)
-    rise = float(np.sign(last[2] - first[2]))
-    along = minimum_jerk(_within(share, max(0.0, 0.25 * rise), 1 + min(0.0, 0.25 * rise)))
-    upward = minimum_jerk(_within(share, max(0.0, -0.3 * rise), 1 - max(0.0, 0.3 * rise)))
-    place = first + np.stack([along, along, upward], 1) * (last - first)
-    place[:, 2] += plan.lift_m.get(before.side, 0.05) * 64 * (share * (1 - share)) ** 3
+    first, last = foot_place(body, before), foot_place(body, after)
+    rise = float(np.sign(after.place_m[2] - before.place_m[2]))
+    along = minimum_jerk(_within(share, max(0.0, 0.4 * rise), 1 + min(0.0, 0.4 * rise)))
+    upward = minimum_jerk(_within(share, max(0.0, -0.4 * rise), 1 - max(0.0, 0.4 * rise)))
+    place = first + np.stack([along, along, upward], 1)[:, None] * (last - first)
+    place[..., 2] += (plan.lift_m.get(before.side, 0.05) * 64 * (share * (1 - share)) ** 3)[:, None]
     side = SIDES.index(before.side)
-    centre = body.soles.mean(np.arange(4 * side, 4 * side + 4)[None], np.full((1, 4), 0.25))
     return Targets(
-        frame=frame, points=centre[np.zeros(len(frame), int)], place=place, sigma=np.full((len(frame), 3), SWING_SIGMA_M)
+        frame=np.repeat(frame, 4),
+        points=body.soles[np.tile(np.arange(4 * side, 4 * side + 4), len(frame))],
+        place=place.reshape(-1, 3),
+        sigma=np.full((4 * len(frame), 3), SWING_SIGMA_M),
     )
 
 

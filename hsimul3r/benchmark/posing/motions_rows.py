@@ -9,7 +9,7 @@ from numpy import ndarray
 
 from hsimul3r.benchmark.posing.motions_body import Chain, LinearPoints, MotionBody, point_jacobian
 from hsimul3r.benchmark.posing.motions_plan import Hold
-from hsimul3r.benchmark.posing.motions_problem import SIDES, Problem, active
+from hsimul3r.benchmark.posing.motions_problem import SIDES, Problem, Targets, active, joined
 from hsimul3r.conventions import SMPLX_JOINTS
 
 CONTACT_SIGMA_M = 0.001
@@ -18,6 +18,7 @@ ALLOWED_DEPTH_M = 0.0015
 THIGH_GAP_M = 0.008
 RESTING_POINTS = 30
 REACH_M = 0.3
+STAY_SIGMA_M = 0.002
 KNEE_LOW_RAD, KNEE_SIGMA_RAD = 0.04, 0.01
 SIZE = 69
 """Coordinates of a frame: 22 turns and the pelvis' place."""
@@ -90,6 +91,24 @@ def rows_of(problem: Problem, skin: Skin, depth_sigma_m: float) -> Iterator[Rows
     yield _knee_rows(problem, skin.chain)
 
 
+def stay_targets(keys: Problem, skin: Skin, path: Problem) -> Targets:
+    """For parts that stay: the vertices that touch in the first key of the hold, at their mean place on the object."""
+    parts = [path.targets]
+    for (hold, item, frames), near, (_, _, path_frames) in zip(keys.holds, skin.near, path.holds):
+        if not hold.stays:
+            continue
+        vertex = near.vertex[: hold.count]
+        T = keys.T_plan_object[item][frames]
+        local = np.einsum("fyx,fvy->fvx", T[:, :3, :3], skin.vertices[frames][:, vertex] - T[:, None, :3, 3]).mean(0)
+        T = path.T_plan_object[item][path_frames]
+        place = np.einsum("fxy,vy->fvx", T[:, :3, :3], local) + T[:, None, :3, 3]
+        rows = len(path_frames) * len(vertex)
+        points = path.body.skin[np.tile(vertex, len(path_frames))]
+        frame, sigma = np.repeat(path_frames, len(vertex)), np.full((rows, 3), STAY_SIGMA_M)
+        parts.append(Targets(frame=frame, points=points, place=place.reshape(-1, 3), sigma=sigma))
+    return joined(parts)
+
+
 def _rows(chain: Chain, frame: ndarray, points: LinearPoints, direction: ndarray, residual: ndarray, sigma: ndarray) -> Rows:
     jacobian = point_jacobian(chain, frame, points, direction)
     return Rows(frame=frame, jacobian=jacobian / np.reshape(sigma, (-1, 1)), residual=residual / sigma)
@@ -157,7 +176,8 @@ def _resting(problem: Problem, side: str, gap: Float[ndarray, "frames hand"]) ->
     for rest in problem.plan.thigh_rests:
         is_on |= (rest.side == side) & active(rest.start_s, rest.end_s, problem.times)
     limit = np.partition(gap, RESTING_POINTS, axis=1)[:, RESTING_POINTS, None]
-    return np.nonzero(is_on[:, None] & (gap < limit))
+    frame, index = np.nonzero(is_on[:, None] & (gap < limit))
+    return frame, index
 
 
 def _from_thigh(body: MotionBody, side: str, thigh: str, index: ndarray, along: Float[ndarray, "rows"]) -> LinearPoints:

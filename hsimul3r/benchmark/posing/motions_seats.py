@@ -6,7 +6,7 @@ import numpy as np
 
 from hsimul3r.benchmark.objects.pieces import Surface
 from hsimul3r.benchmark.posing.keyposes import Arm, KeyPose, Leg
-from hsimul3r.benchmark.posing.motions_plan import Hold, Key, MotionPlan, Place, Stance, ThighRest
+from hsimul3r.benchmark.posing.motions_plan import Anchor, Hold, Key, MotionPlan, Place, Stance, ThighRest
 from hsimul3r.benchmark.posing.motions_stage import FOREVER_S, HANGING, Stage
 
 SCOOT_M = 0.10
@@ -101,8 +101,42 @@ def rise_from_back(stage: Stage) -> MotionPlan:
     return _plan(stage, sitter, keys, (*sitter.seated(0.0, times[2]), back), _rests(0.0, times[1]))
 
 
-def _rests(start_s: float, end_s: float) -> tuple[ThighRest, ...]:
-    return tuple(ThighRest(side=side, start_s=start_s, end_s=end_s) for side in ("left", "right"))
+def reach_table(stage: Stage) -> MotionPlan:
+    """Sitting on the first object, a hand goes to the second, a table in front, stays a while and comes back."""
+    sitter, t = _sitter(stage), stage.times(0.15, 1.25, 2.1, 3.2)
+    top, size = stage.surfaces("top", 1)[0], stage.size
+    table, knees = stage.furniture[1].name, sitter.pelvis_m[1] - 0.42 * size
+    near = knees + stage.around(0.02, 0.03)
+    depth = float(top.centre[1] + top.size_m[1] / 2)
+    side, sign = (("left", 1), ("right", -1))[int(stage.rng.integers(2))]
+    wrist = sitter.pelvis_m[0] + sign * stage.around(0.20, 0.05), near - stage.around(0.10, 0.03), float(top.centre[2]) + 0.035
+    keys = [
+        Key(time_s=moment, pose=pose, pelvis_m=sitter.pelvis_m)
+        for moment, pose in zip(t, (_seated(stage), _reaching(sign), _reaching(sign), _seated(stage)))
+    ]
+    other = "right" if side == "left" else "left"
+    plan = _plan(stage, sitter, tuple(keys), sitter.seated(0.0, FOREVER_S), _rests(0.0, FOREVER_S, (other,)))
+    return replace(
+        plan,
+        objects=(stage.standing(), stage.standing(1, at=(sitter.pelvis_m[0], near - depth))),
+        holds=(*plan.holds, Hold(part=f"{side}_hand", target=table, start_s=t[1], end_s=t[2], count=8, stays=True)),
+        anchors=(Anchor(joint=f"{side}_wrist", place_m=wrist, start_s=t[1], end_s=t[2]),),
+        thigh_rests=(*plan.thigh_rests, *_rests(0.0, t[0], (side,)), *_rests(t[3], FOREVER_S, (side,))),
+    )
+
+
+def _reaching(sign: int) -> KeyPose:
+    """One hand ahead and flat, the left for sign 1, the other on its thigh."""
+    reach = Arm(flex=62, lower=72, turn=5, elbow=34, pronate=72, extend=20, curl=8)
+    arms = (reach, ON_THIGH) if sign > 0 else (ON_THIGH, reach)
+    leg = replace(SEATED_LEG, hip=SEATED_LEG.hip + 14)
+    return KeyPose(
+        left_leg=leg, right_leg=leg, left_arm=arms[0], right_arm=arms[1], pitch=12, spine=12, twist=-sign * 6, head_down=8,
+    )  # fmt: skip
+
+
+def _rests(start_s: float, end_s: float, sides: tuple[str, ...] = ("left", "right")) -> tuple[ThighRest, ...]:
+    return tuple(ThighRest(side=side, start_s=start_s, end_s=end_s) for side in sides)
 
 
 def _plan(
@@ -127,8 +161,8 @@ def _sitter(stage: Stage) -> Sitter:
     places = [float(seat.centre[0]) + sign * spread for sign in (1, -1)]
     clear = stage.clear_y(tuple(places), front_edge(stage, seat))
     deepest = min((surface.centre[1] for surface in stage.surfaces("back")), default=np.inf) - 0.195 * stage.size
-    pelvis_y = min(clear + 0.345 * stage.size, float(deepest))
-    ankle_y = min(clear, pelvis_y - 0.335 * stage.size)
+    pelvis_y = min(clear + 0.36 * stage.size, float(deepest))
+    ankle_y = min(clear, pelvis_y - 0.345 * stage.size)
     stances = [
         Stance(side=side, start_s=0.0, end_s=FOREVER_S, place_m=(x, ankle_y - max(0.0, sign * apart), 0.0), yaw_deg=yaw)
         for side, sign, x in zip(("left", "right"), (1, -1), places)

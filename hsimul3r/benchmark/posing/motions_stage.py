@@ -22,7 +22,7 @@ FOREVER_S = 60.0
 HANGING = Arm(flex=4, lower=74, elbow=14, pronate=15)
 FOOT_X_M, FOOT_Y_M, FOOT_Z_M = np.linspace(-0.06, 0.06, 5), np.linspace(-0.2, 0.07, 9), np.linspace(0.005, 0.12, 6)
 """A foot's box around its ankle, toes to -Y."""
-SHIN_Y_M, SHIN_Z_M = np.linspace(-0.1, 0.07, 5), np.linspace(0.12, 0.42, 8)
+SHIN_Y_M, SHIN_Z_M = np.linspace(-0.1, 0.055, 5), np.linspace(0.12, 0.42, 8)
 """The room of a shin above it."""
 
 

@@ -57,7 +57,7 @@ def lean_on_chair_back(stage: Stage) -> MotionPlan:
     """Both hands go to the upper edge of a chair's back, from behind, and come back."""
     rail = stage.surfaces("rail")[0]
     y, height = float(rail.centre[1]), float(rail.centre[2])
-    return _lean(stage, y + 0.05, y + 0.10, height, spread_m=min(0.15, rail.size_m[0] / 2 - 0.04), palm_m=0.02)
+    return _lean(stage, y + 0.065, y + 0.10, height, spread_m=min(0.15, rail.size_m[0] / 2 - 0.04), palm_m=0.035)
 
 
 def _lean(stage: Stage, hands_y: float, edge: float, height: float, *, spread_m: float, palm_m: float) -> MotionPlan:
