@@ -7,7 +7,7 @@ import numpy as np
 from hsimul3r.benchmark.objects.pieces import Furniture, Surface
 from hsimul3r.benchmark.posing.draft import SIDES, SIGN, Draft, Placed, Setting, Wishes, both, key_pose, put
 from hsimul3r.benchmark.posing.keyposes import Arm, Leg
-from hsimul3r.benchmark.posing.settle import FREE, Aim, Anchor, Sole
+from hsimul3r.benchmark.posing.settle import FREE, Aim, Anchor, Outside, Sole
 from hsimul3r.benchmark.posing.sitting import SEAT_TO_PELVIS_M
 
 PELVIS_TO_CROWN = 0.47
@@ -46,6 +46,7 @@ def lie_on_back(setting: Setting) -> Draft:
         wishes.hold(f"{side}_hand", setting.main, 4)
         at = (SIGN[side] * min(0.30, width / 2 - 0.03), pelvis_y + setting.between(-0.08, 0.06), z + 0.04)
         wishes.anchors.append(Anchor(joint=f"{side}_wrist", place=at))
+    _over(wishes, z)
     _face_up(setting, wishes)
     key = key_pose(legs, both(AT_SIDE), pitch=-90, spine=0, head_down=10)
     return Draft(objects=(placed,), goal=wishes.goal(key, place), contacts=tuple(wishes.contacts))
@@ -68,6 +69,12 @@ def _bent(setting: Setting, wishes: Wishes, place: tuple[float, float, float], z
         wishes.anchors.append(Anchor(joint=f"{side}_ankle", place=at))
     rise = np.degrees(np.arccos(np.clip(ahead / (build.thigh + build.shank) * 1.05, -1, 1)))
     return {side: Leg(hip=float(rise), knee=float(2 * rise), abduct=5, turn=2, ankle=-20) for side in SIDES}
+
+
+def _over(wishes: Wishes, z: float) -> None:
+    """Limbs stay over the seat's plane."""
+    limbs = tuple(f"{side}_{joint}" for side in SIDES for joint in ("hip", "knee", "ankle", "elbow", "wrist"))
+    wishes.outside.append(Outside(joints=limbs, planes=((0.0, 0.0, 1.0, z - 0.004),)))
 
 
 def _face_up(setting: Setting, wishes: Wishes) -> None:
@@ -93,6 +100,7 @@ def recline(setting: Setting) -> Draft:
     for side in SIDES:
         wishes.hold(f"{side}_hand", setting.main, 4)
         wishes.anchors.append(Anchor(joint=f"{side}_wrist", place=(SIGN[side] * 0.24, place[1] - 0.02, z + 0.05)))
+    _over(wishes, z)
     wishes.look(left_deg=setting.between(-20, 20), down_deg=setting.between(-10, 10))
     legs = {name: replace(leg, hip=leg.hip + 90 - lean - 30) for name, leg in legs.items()}
     key = key_pose(legs, both(PROPPED), pitch=-lean, spine=22, head_down=8)

@@ -27,7 +27,7 @@ from hsimul3r.benchmark.posing.skin import SkinSamples
 from hsimul3r.benchmark.posing.solids import Solid
 from hsimul3r.body.anatomy import anatomy
 from hsimul3r.body.model import embedded_body
-from hsimul3r.conventions import BODY_JOINTS, SMPLX_PARENTS
+from hsimul3r.conventions import BODY_JOINTS, SMPLX_JOINTS, SMPLX_PARENTS
 from hsimul3r.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle
 from hsimul3r.geometry.sdf import HalfSpaceBelow, SignedDistanceField
 
@@ -39,6 +39,7 @@ TURN_RAD = 0.15
 LIMIT_RAD = 0.01
 KEY_SPREAD = 0.6
 """Spread of the posture about the key pose, as a share of the anatomical spread."""
+PALM = ("wrist", "thumb1", "thumb2", "thumb3")
 FLESH_M = 0.10
 """How far inside a limb another is looked for."""
 ROUNDS = ((0.02, 8), (0.25, 8), (1.0, 24))
@@ -236,14 +237,19 @@ def _sole_rows(figure: Figure, goal: Goal) -> Iterator[Rows]:
 
 
 def _outside_rows(figure: Figure, goal: Goal) -> Iterator[Rows]:
+    samples = _samples()
     for outside in goal.outside:
-        skin, planes = skin_of(*outside.joints), np.array(outside.planes)
-        heights = figure.points[skin] @ planes[:, :3].T - planes[:, 3]
+        own, planes = _samples_of(*outside.joints), np.array(outside.planes)
+        points = np.einsum("sk,skc->sc", samples.weight[own], figure.points[samples.index[own]])
+        heights = points @ planes[:, :3].T - planes[:, 3]
         nearest = heights.argmax(axis=1)
-        depth = heights[np.arange(len(skin)), nearest]
+        depth = heights[np.arange(len(own)), nearest]
         inside = depth < 0
-        normals = planes[nearest[inside], :3] / CONTACT_M
-        yield Rows(values=depth[inside] / CONTACT_M, jacobian=functools.partial(_along, figure, skin[inside], normals))
+        normals, index = planes[nearest[inside], :3] / CONTACT_M, own[inside]
+        yield Rows(
+            values=depth[inside] / CONTACT_M,
+            jacobian=functools.partial(_along, figure, samples.index[index], normals, samples.weight[index]),
+        )
 
 
 def _anchor_rows(figure: Figure, goal: Goal) -> Iterator[Rows]:
@@ -352,6 +358,12 @@ def _samples() -> SkinSamples:
 
 
 @functools.cache
+def _samples_of(*joints: str) -> Int[ndarray, "samples"]:
+    """Samples of the skin of some joints."""
+    return np.flatnonzero(np.isin(_samples().index, skin_of(*joints)).all(axis=1))
+
+
+@functools.cache
 def _rivals() -> tuple[tuple[ndarray, ndarray], ...]:
     """Pairs of skin that must not enter each other: forearms and hands with all but their own arm, legs below mid-thigh."""
     arms = {side: skin_of(f"{side}_elbow", f"{side}_wrist") for side in ("left", "right")}
@@ -365,14 +377,19 @@ def _rivals() -> tuple[tuple[ndarray, ndarray], ...]:
 
 
 @functools.cache
-def skin_of(*joints: str) -> Int[ndarray, "vertices"]:
-    """Vertices that hang most on one of some joints; hands and feet count with their fingers and toes."""
+def skin_of(*names: str) -> Int[ndarray, "vertices"]:
+    """Vertices that hang most on one of some joints; hands and feet count with their fingers and toes.
+
+    "left_palm" and "right_palm" are the hands without the four fingers.
+    """
     owner = embedded_body().weights.argmax(axis=1)
+    palms = {f"{side}_palm": [SMPLX_JOINTS.index(f"{side}_{bone}") for bone in PALM] for side in ("left", "right")}
+    chosen = np.isin(owner, [joint for name in names for joint in palms.get(name, [])])
     for joint in range(54, 21, -1):
         owner[owner == joint] = SMPLX_PARENTS[joint]
     for side in ("left", "right"):
         owner[owner == BODY_JOINTS.index(f"{side}_foot")] = BODY_JOINTS.index(f"{side}_ankle")
-    return np.flatnonzero(np.isin(owner, [BODY_JOINTS.index(joint) for joint in joints]))
+    return np.flatnonzero(chosen | np.isin(owner, [BODY_JOINTS.index(name) for name in names if name not in palms]))
 
 
 def _lower_thigh(side: str) -> Int[ndarray, "vertices"]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
 
 from hsimul3r.benchmark.objects.pieces import Furniture, Surface
 from hsimul3r.benchmark.posing.draft import (
@@ -86,10 +88,23 @@ def on_seat(
     place = (x, _pelvis_y(placed, seat, how, build), float(seat.centre[2]) + SEAT_TO_PELVIS_M * build.scale)
     wishes.anchors.append(Anchor(joint="pelvis", place=(place[0], place[1], FREE), tolerance_m=0.02))
     wishes.hold("buttocks", setting.main, 6)
+    wishes.outside += over_seat(seat)
     if how.leans:
         wishes.hold("back", setting.main, 6)
     legs = {side: _foot_ahead(setting, wishes, side, place, how, is_down=side in feet) for side in SIDES}
     return Seated(placed=placed, seat=seat, how=how, place=place, legs=legs, wishes=wishes)
+
+
+def over_seat(seat: Surface) -> list[Outside]:
+    """Trunk and thighs stay over a level seat's flat part, however thin the seat is."""
+    if seat.normal[2] < 0.995:
+        return []
+    planes = [(0.0, 0.0, 1.0, float(seat.centre[2]) - 0.002)]
+    for axis, size in ((seat.across, seat.size_m[0]), (np.cross(seat.normal, seat.across), seat.size_m[1])):
+        for sign in (1.0, -1.0):
+            normal = sign * axis
+            planes.append((float(normal[0]), float(normal[1]), float(normal[2]), float(normal @ seat.centre) + size / 2))
+    return [Outside(joints=("pelvis", "left_hip", "right_hip"), planes=tuple(planes))]
 
 
 def _sideways(setting: Setting, seat: Surface) -> float:
@@ -282,15 +297,27 @@ def sit_arms_on_rests(setting: Setting) -> Draft:
 def sit_straddling(setting: Setting) -> Draft:
     """A leg on either side of a bench or a small stool."""
     how = Sit(
-        pitch=setting.between(-4, 8), spine=setting.between(6, 16), slide=0.0,
-        reach=setting.between(-0.06, 0.06), apart=0.30,
-    )  # fmt: skip
-    turn = 90.0 * (1 if setting.chance(0.5) else -1) + setting.between(-5, 5)
+        pitch=setting.between(-4, 8), spine=setting.between(6, 16), slide=0.0, reach=setting.between(-0.06, 0.06), apart=0.32
+    )
+    turn = 90.0 * (1 if setting.chance(0.5) else -1) + setting.between(-2, 2)
     seated = on_seat(setting, how, turn_deg=turn)
+    half = 0.5 * float(np.ptp(_across(seated.placed, seated.seat)))
+    for side in SIDES:
+        planes = ((0.0, 0.0, 1.0, float(seated.seat.centre[2]) - 0.003), (SIGN[side], 0.0, 0.0, half))
+        seated.wishes.outside.append(Outside(joints=(f"{side}_hip", f"{side}_knee"), planes=planes))
     lay_hands(setting, seated.wishes, share=(0.4, 0.7))
     gaze(setting, seated.wishes)
     legs = {side: replace(seated.legs[side], abduct=34, turn=20, hip=62) for side in SIDES}
     return seated.draft(laps(setting), legs=legs)
+
+
+def _across(placed: Placed, seat: Surface) -> Float[ndarray, "ends"]:
+    """Left and right end (x, stage) of the board that a seat is on."""
+    T = placed.T_stage_object
+    own_x = T[:3, :3].T @ np.array([1.0, 0.0, 0.0])
+    points = np.concatenate([piece.shape.vertices for piece in placed.furniture.pieces])
+    level = points[np.abs(points[:, 2] - seat.centre[2] + 0.02) < 0.025] @ own_x
+    return np.array([level.min(), level.max()])
 
 
 def sit_stool(setting: Setting) -> Draft:
@@ -353,6 +380,7 @@ def sit_at_table_hands(setting: Setting) -> Draft:
         x = seated.place[0] + SIGN[side] * setting.between(0.12, 0.22)
         at = (x, board.edge_y - setting.between(0.10, 0.20), board.height_m + 0.035)
         seated.wishes.anchors.append(Anchor(joint=f"{side}_wrist", place=at, tolerance_m=0.03))
+        seated.wishes.anchors.append(Anchor(joint=f"{side}_elbow", place=(FREE, FREE, board.height_m + 0.04)))
     gaze(setting, seated.wishes, down=(8, 30))
     arm = Arm(flex=30, lower=74, turn=20, elbow=70, pronate=75, extend=8, curl=8)
     return seated.draft(both(arm), others=(table,))

@@ -133,6 +133,7 @@ def _hands_on_rail(setting: Setting, kind: str, *, distance: tuple[float, float]
     for side in SIDES:
         wishes.hold(f"{side}_hand", setting.main, 6)
         wishes.anchors.append(Anchor(joint=f"{side}_wrist", place=(SIGN[side] * half, 0.07, z + 0.035), tolerance_m=0.02))
+        wishes.outside.append(Outside(joints=(f"{side}_palm",), planes=((0.0, 0.0, 1.0, z - 0.001),)))
     gaze(setting, wishes, down=(4, 25))
     key = key_pose(legs, both(replace(GRIP, flex=GRIP.flex + 0.8 * bow)), pitch=0.5 * bow, spine=0.45 * bow)
     return Draft(objects=(placed,), goal=wishes.goal(key, place, balance=(0.0, hip_y - 0.05)), contacts=tuple(wishes.contacts))
@@ -281,19 +282,23 @@ def ladder_rung(setting: Setting) -> Draft:
     z = float(rungs[0].centre[2])
     shoulder = z + 0.82 * build.stature
     held = min(rungs[1:], key=lambda s: abs(float(s.centre[2]) - (shoulder - 0.22)))
-    hip_y = 0.14 + setting.between(0.0, 0.03)
+    hip_y = 0.06 + setting.between(0.0, 0.02)
     place = (0.0, hip_y, z + 0.98 * build.leg + build.hip_drop)
-    half = min(0.10, first.size_m[0] / 2 - 0.06)
+    half = min(0.09, first.size_m[0] / 2 - 0.07)
     legs = {}
     for side in SIDES:
-        ankle = (SIGN[side] * half, 0.085, z + build.ankle + 0.01)
+        ankle = (SIGN[side] * half, 0.03, z + build.ankle + 0.005)
         wishes.hold(f"{side}_foot", setting.main, 5)
         wishes.soles.append(Sole(side=side, height_m=z))
         wishes.anchors.append(Anchor(joint=f"{side}_ankle", place=(ankle[0], ankle[1], FREE), tolerance_m=0.02))
         legs[side] = leg_to(build, (SIGN[side] * build.hip_x, hip_y, place[2] - build.hip_drop), ankle, pitch=4.0)
         wishes.hold(f"{side}_hand", setting.main, 6)
+        wishes.outside += [
+            Outside(joints=(f"{side}_ankle",), planes=((-SIGN[side], 0.0, 0.0, -(first.size_m[0] / 2)),)),
+            Outside(joints=(f"{side}_palm",), planes=((0.0, 0.0, 1.0, float(held.centre[2]) - 0.001),)),
+        ]
         at = (SIGN[side] * min(0.17, held.size_m[0] / 2 - 0.05), float(held.centre[1]) + 0.06, float(held.centre[2]) + 0.02)
         wishes.anchors.append(Anchor(joint=f"{side}_wrist", place=at, tolerance_m=0.025))
     gaze(setting, wishes, down=(-10, 10))
     key = key_pose(legs, both(replace(GRIP, flex=60, elbow=45)), pitch=4, spine=6)
-    return Draft(objects=(placed,), goal=wishes.goal(key, place, balance=(0.0, 0.02)), contacts=tuple(wishes.contacts))
+    return Draft(objects=(placed,), goal=wishes.goal(key, place, balance=(0.0, -0.03)), contacts=tuple(wishes.contacts))
