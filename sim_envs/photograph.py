@@ -113,7 +113,7 @@ class Studio:
 
     def picture(self, view: View) -> Picture:
         """What `view.pinhole` sees, with its labels and depth."""
-        seen = self._surfaces(view.pinhole)
+        seen = self.surfaces(view.pinhole)
         light = lighting.radiance(seen, view.pinhole, self._lighting, self._materials)
         labels = np.where(np.isfinite(seen.depth), self._labels[seen.material], 0).astype(np.uint8)
         return Picture(image=lighting.exposed(light, seen, self._exposure), labels=labels, depth=seen.depth)
@@ -134,13 +134,13 @@ class Studio:
         self._exposure = shot.exposure
         lamps = np.array([lighting.lamp_row(light) for light in _lamps(shot)])
         direct = Lighting(lamps=lamps, shadows=self._shadows(shot), ambient=np.zeros((6, 3), np.float32))
-        faces = [(view, lighting.radiance(self._surfaces(view), view, direct, self._materials)) for view in _probe(shot)]
+        faces = [(view, lighting.radiance(self.surfaces(view), view, direct, self._materials)) for view in _probe(shot)]
         return Lighting(lamps=lamps, shadows=direct.shadows, ambient=lighting.ambient_of(faces))
 
     def _shadows(self, shot: Shot) -> Float32[ndarray, "lights side side"]:
         return np.stack([self._ids_and_depth(lighting.shadow_view(light), LIGHT_NEAR_M)[1] for light in _lamps(shot)])
 
-    def _surfaces(self, view: View) -> Surfaces:
+    def surfaces(self, view: View) -> Surfaces:
         """What a pinhole sees."""
         material, depth = self._ids_and_depth(view, NEAR_M)
         albedo = self._draw(view, NEAR_M)

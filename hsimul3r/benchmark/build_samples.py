@@ -10,10 +10,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 import tyro
 from jaxtyping import UInt8
@@ -22,9 +21,11 @@ from PIL import Image
 from rich.console import Console
 
 from hsimul3r.benchmark.camera import cycles
+from hsimul3r.benchmark.camera.develop import Phone, develop, jpeg
+from hsimul3r.benchmark.camera.shot import Picture
 from hsimul3r.benchmark.compose import Composed, compose
 from hsimul3r.benchmark.samples import SAMPLES
-from hsimul3r.benchmark.truth import FIRST_OBJECT, PERSON, ROOM, Truth, save_truth, truth_of
+from hsimul3r.benchmark.truth import Truth, save_truth, truth_of
 from hsimul3r.progress import Progress
 
 
@@ -39,9 +40,8 @@ class BuildConfig:
     only: tuple[str, ...] = tuple(SAMPLES)
     """Names of samples."""
     samples_per_pixel: int = 10
-    jpeg_quality: int = 90
-    grain: float = 1.6
-    """Standard deviation of the sensor noise in grey levels."""
+    phone: Phone = field(default_factory=Phone)
+    """What develops the pictures."""
 
 
 def build_samples(cfg: BuildConfig, progress: Progress) -> None:
@@ -55,48 +55,34 @@ def _build(name: str, cfg: BuildConfig, work: Path) -> None:
     case = SAMPLES[name]()
     composed = compose(case, samples=cfg.samples_per_pixel)
     composed.shot(0).save(work)
-    command = [str(cfg.blender_python), str(Path(cycles.__file__)), str(work)]
+    command = [str(cfg.blender_python), "-P", str(Path(cycles.__file__)), str(work)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     sample = work / name
     (sample / "truth").mkdir(parents=True)
-    rng = np.random.default_rng(case.seed)
-    for view in range(len(composed.views)):
-        photo = _developed(_read(work / f"view_{view}.png"), cfg.grain, rng)
-        cv2.imwrite(str(sample / f"{view + 1:05d}.jpg"), photo, [cv2.IMWRITE_JPEG_QUALITY, cfg.jpeg_quality])
-    save_truth(_truth(composed, work), sample / "truth")
+    rng, labels = np.random.default_rng(case.seed), []
+    for number, view in enumerate(composed.views):
+        photo = develop(_picture(work, number), view, rng, phone=cfg.phone)
+        (sample / f"{number + 1:05d}.jpg").write_bytes(jpeg(photo.image, cfg.phone))
+        labels.append(photo.labels)
+    save_truth(_truth(composed, tuple(labels)), sample / "truth")
     shutil.rmtree(cfg.out / name, ignore_errors=True)
     cfg.out.mkdir(parents=True, exist_ok=True)
     shutil.move(sample, cfg.out / name)
 
 
-def _developed(
-    picture: UInt8[ndarray, "height width 3"], grain: float, rng: np.random.Generator
-) -> UInt8[ndarray, "height width 3"]:
-    """Lens softness, sensor noise (finer grain over coarser) and slight vignetting."""
-    height, width = picture.shape[:2]
-    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    vignette = 1 - 0.09 * (x**2 + y**2)[..., None] / 2
-    noise = rng.normal(0, grain, picture.shape) + cv2.GaussianBlur(rng.normal(0, 2 * grain, picture.shape), (0, 0), 1.2)
-    return np.clip(cv2.GaussianBlur(picture, (0, 0), 0.55) * vignette + noise, 0, 255).round().astype(np.uint8)
+def _picture(work: Path, view: int) -> Picture:
+    """What Cycles made of a view; it measures no depth."""
+    image, code = (np.asarray(Image.open(work / f"{kind}_{view}.png").convert("RGB")) for kind in ("view", "label"))
+    return Picture(image=image, labels=code[..., 0].copy(), depth=np.full(code.shape[:2], np.inf, np.float32))
 
 
-def _read(path: Path) -> UInt8[ndarray, "height width 3"]:
-    """A picture in OpenCV's channel order."""
-    return np.ascontiguousarray(np.asarray(Image.open(path).convert("RGB"))[..., ::-1])
-
-
-def _truth(composed: Composed, work: Path) -> Truth:
-    views = range(len(composed.views))
-    labels = [_read(work / f"label_{view}.png") for view in views]
+def _truth(composed: Composed, labels: tuple[UInt8[ndarray, "height width"], ...]) -> Truth:
     return truth_of(
         composed.staged,
         cameras=composed.cameras,
         frames=composed.frames,
-        labels=tuple(
-            np.where(label[..., 2] > 127, PERSON, np.where(label[..., 1] > 127, FIRST_OBJECT, ROOM)).astype(np.uint8)
-            for label in labels
-        ),
-        depth=(None,) * len(views),
+        labels=labels,
+        depth=(None,) * len(labels),
     )
 
 

@@ -1,7 +1,8 @@
-"""Renders a shot folder with Blender's Cycles: `python render.py SHOT_FOLDER`, in an interpreter that has bpy 4.2 and numpy.
+"""Renders a shot folder with Blender's Cycles: `python -P cycles.py SHOT_FOLDER`, in an interpreter that has bpy 4.2 and numpy.
 
-Writes `view_<i>.png` (the picture) and `label_<i>.png` (one sample at each pixel's centre: person red, object green). It
-imports nothing of this project, since bpy pins its own numpy; shot.py says what is in the folder.
+Writes `view_<i>.png` (the picture) and `label_<i>.png` (one sample at each pixel's centre: grey level 0 is the room, 1 the
+person, 2 + i the i-th object). It imports nothing of this project, since bpy pins its own numpy; shot.py says what is in the
+folder. Without -P this file would hide Blender's own module `cycles`.
 """
 
 import json
@@ -12,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-LABEL_COLORS = {"person": (1.0, 0.0, 0.0), "object": (0.0, 1.0, 0.0), "room": (0.0, 0.0, 0.0)}
 
 
 def render_shot(folder: Path) -> None:
@@ -35,9 +34,9 @@ def render_shot(folder: Path) -> None:
     cameras = [_camera(bpy, view) for view in shot["views"]]
     _photo_settings(scene, shot)
     _render_views(bpy, cameras, shot["views"], folder, "view")
-    labels = {group: _glow(bpy, f"label_{group}", color) for group, color in LABEL_COLORS.items()}
+    labels = {label: _glow(bpy, f"label_{label}", label / 255) for label in {mesh["label"] for mesh in shot["meshes"]}}
     for item, mesh in zip(objects, shot["meshes"]):
-        item.data.materials[0] = labels[mesh["group"]]
+        item.data.materials[0] = labels[mesh["label"]]
     _label_settings(scene)
     _render_views(bpy, cameras, shot["views"], folder, "label")
 
@@ -63,12 +62,12 @@ def _material(bpy: Any, image: Path, settings: dict[str, float]) -> Any:
     return material
 
 
-def _glow(bpy: Any, name: str, color: tuple[float, float, float]) -> Any:
+def _glow(bpy: Any, name: str, grey: float) -> Any:
     material = bpy.data.materials.new(name)
     material.use_nodes = True
     material.node_tree.nodes.clear()
     shader = material.node_tree.nodes.new("ShaderNodeEmission")
-    shader.inputs["Color"].default_value = (*color, 1.0)
+    shader.inputs["Color"].default_value = (grey, grey, grey, 1.0)
     output = material.node_tree.nodes.new("ShaderNodeOutputMaterial")
     material.node_tree.links.new(shader.outputs["Emission"], output.inputs["Surface"])
     return material

@@ -140,7 +140,8 @@ def exposed(light: Float32[ndarray, "height width 3"], seen: Surfaces, exposure:
     stops = np.log2(np.maximum(BRIGHTEST * steps**2, 2.0 ** (CURVE[0][0] - 1)))
     shown = (np.interp(stops, *np.transpose(CURVE), left=0.0) ** GAMMA).astype(np.float32)
     levels = np.round(255 * steps ** (2 / GAMMA)).astype(np.uint8)
-    stairs = _on_film(light, np.float32(2.0**exposure), np.float32(INTO_FILM), np.float32(OUT_OF_FILM), shown, levels)
+    into, out_of = np.array(INTO_FILM, np.float32), np.array(OUT_OF_FILM, np.float32)
+    stairs = _on_film(light, np.float32(2.0**exposure), into, out_of, shown, levels)
     return _without_stairs(stairs, seen.material, seen.depth, seen.normal)
 
 

@@ -1,5 +1,5 @@
 """What the renderer is given: textured triangles, lights and views. A shot is a folder of plain files, since the renderer runs
-in an interpreter of its own (Blender's), which needs nothing of this project but `render.py`.
+in an interpreter of its own (Blender's), which needs nothing of this project but `cycles.py`.
 """
 
 import json
