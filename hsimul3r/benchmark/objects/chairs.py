@@ -143,7 +143,7 @@ def ladder_back_chair() -> Furniture:
     surfaces = (
         surface("seat", "seat", at=(0, 0, top), size=(0.34, 0.34)),
         surface("back", "back", at=(0, 0.229, 0.765), size=(0.34, 0.40), pitch_deg=82),
-        surface("rail", "rail", at=(0, 0.271, 1.001), size=(0.32, 0.012)),
+        surface("rail", "rail", at=(0, 0.271, 1.001), size=(0.26, 0.012)),
     )
     return weighing(4.6, name="ladder_back_chair", category="chair", pieces=pieces, surfaces=surfaces, support_height_m=top)
 
@@ -284,7 +284,8 @@ def shell_chair() -> Furniture:
     """A moulded plastic shell, seat and back in one, on a base of crossing wire rods."""
     top = 0.445
     profile = (
-        (-0.235, 0.428),
+        (-0.242, 0.420),
+        (-0.222, 0.433),
         (-0.17, 0.444),
         (-0.05, top),
         (0.08, top),
@@ -292,11 +293,12 @@ def shell_chair() -> Furniture:
         (0.20, 0.51),
         (0.222, 0.60),
         (0.245, 0.72),
-        (0.268, 0.82),
+        (0.262, 0.795),
+        (0.268, 0.825),
     )
-    half = (0.19, 0.215, 0.225, 0.225, 0.22, 0.215, 0.21, 0.20, 0.165)
-    lift = (0.0, 0.010, 0.022, 0.03, 0.035, 0.035, 0.03, 0.022, 0.012)
-    turn = np.radians((0, 0, 0, 0, 25, 60, 78, 80, 80))
+    half = (0.14, 0.19, 0.215, 0.225, 0.225, 0.22, 0.215, 0.21, 0.20, 0.178, 0.125)
+    lift = (0.0, 0.003, 0.010, 0.022, 0.03, 0.035, 0.035, 0.03, 0.022, 0.014, 0.004)
+    turn = np.radians((0, 0, 0, 0, 0, 25, 60, 78, 80, 80, 80))
     across = np.array([-1, -0.75, -0.3, 0.3, 0.75, 1])
     grid = np.array(
         [
@@ -324,7 +326,7 @@ def shell_chair() -> Furniture:
     surfaces = (
         surface("seat", "seat", at=(0, 0.01, top), size=(0.22, 0.16)),
         surface("back", "back", at=(0, 0.2335, 0.66), size=(0.24, 0.20), pitch_deg=79),
-        surface("rail", "rail", at=(0, 0.272, 0.82), size=(0.16, 0.008)),
+        surface("rail", "rail", at=(0, 0.272, 0.825), size=(0.16, 0.008)),
     )
     return weighing(4.9, name="shell_chair", category="chair", pieces=pieces, surfaces=surfaces, support_height_m=top)
 

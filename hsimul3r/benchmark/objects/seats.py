@@ -356,12 +356,13 @@ def tub_chair() -> Furniture:
 
 
 def slatted_bench() -> Furniture:
-    """A hall bench of four boards on two tapered frames, with a slatted shelf below for shoes."""
+    """A hall bench of four grooved boards on two tapered frames, with a slatted shelf below for shoes."""
     top = 0.455
     pieces = [
-        board(f"seat_{i}", "wood", (1.16, 0.082, 0.024), at=(0, y, top - 0.012))
+        board(f"seat_{i}", "wood", (1.16, 0.0865, 0.024), at=(0, y, top - 0.012))
         for i, y in enumerate(np.linspace(-0.135, 0.135, 4))
     ]
+    pieces.append(board("core", "wood", (1.14, 0.345, 0.018), at=(0, 0, top - 0.013)))
     pieces += [
         board(f"shelf_{i}", "wood", (1.04, 0.045, 0.018), at=(0, y, 0.155)) for i, y in enumerate(np.linspace(-0.11, 0.11, 4))
     ]

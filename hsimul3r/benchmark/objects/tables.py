@@ -80,13 +80,14 @@ def oval_table() -> Furniture:
 
 
 def trestle_table() -> Furniture:
-    """A farmhouse table: five planks with breadboard ends on two A-shaped trestles, a beam keyed through them."""
+    """A farmhouse table: five grooved planks with breadboard ends on two A-shaped trestles, a beam keyed through them."""
     top = 0.75
     pieces = [
-        board(f"plank_{i}", "wood", (1.64, 0.1615, 0.036), at=(0, y, top - 0.018))
+        board(f"plank_{i}", "wood", (1.64, 0.159, 0.036), at=(0, y, top - 0.018))
         for i, y in enumerate(np.linspace(-0.32, 0.32, 5))
     ]
     pieces += [
+        board("core", "wood", (1.64, 0.79, 0.032), at=(0, 0, top - 0.018)),
         board("beam", "wood", (1.46, 0.034, 0.095), at=(0, 0, 0.30)),
         board("spine", "wood", (1.30, 0.05, 0.06), at=(0, 0, top - 0.062)),
     ]
