@@ -1,16 +1,17 @@
 """Real furniture meshes of Debian's sweethome3d-furniture: fetched on demand, never shipped; each model with its own licence.
 
-python -m hsimul3r.benchmark.objects.sweethome <folder>     fetches (apt-get download, no root) and lists what can be used
+python -m hsimul3r.benchmark.objects.sweethome <folder>     fetches (apt-get download, no root) and writes the table of models
 """
 
 import hashlib
 import io
 import re
 import subprocess
+import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
@@ -202,3 +203,13 @@ def parse_obj(text: str) -> tuple[Float[ndarray, "vertices 3"], Int[ndarray, "fa
             index = [i - 1 if i > 0 else len(vertices) + i for i in index]
             faces += [(index[0], b, c) for b, c in pairwise(index[1:])]
     return np.array(vertices).reshape(-1, 3), np.array(faces, np.int64).reshape(-1, 3)
+
+
+def licence_table(usable: Sequence[Model]) -> str:
+    """The models as a Markdown table with licence and creator, for the data card."""
+    rows = [f"| {m.name} | {m.title} | {m.category} | {m.licence} | {m.creator or '-'} |" for m in usable]
+    return "\n".join(["| name | model | category | licence | creator |", "|---|---|---|---|---|", *rows, ""])
+
+
+if __name__ == "__main__":
+    sys.stdout.write(licence_table(models(fetch(Path(sys.argv[1])))))
