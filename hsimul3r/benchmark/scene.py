@@ -15,7 +15,7 @@ Flooring = Literal["planks", "tiles", "carpet", "concrete"]
 Side = Literal["back", "left", "right", "front"]
 """Walls of a room as seen from its front, -Y."""
 Outfit = Literal["tee", "shirt", "sweater", "longsleeve", "jacket"]
-Legwear = Literal["trousers", "shorts", "skirt"]
+Legwear = Literal["trousers", "shorts"]
 Haircut = Literal["short", "parted", "bun", "cropped", "shaved", "ponytail", "bob"]
 
 
