@@ -157,6 +157,14 @@ class NotPosable(Hsimul3rError):
         self.reason = reason
 
 
+class NotInView(Hsimul3rError):
+    """A case of the benchmark that no camera in the room can see whole; such a case is left out."""
+
+    def __init__(self, reason: str):
+        super().__init__(f"A scene cannot be photographed whole: {reason}. Leave it out, or give it smaller objects.")
+        self.reason = reason
+
+
 class NoCases(Hsimul3rError):
     def __init__(self, what: str):
         super().__init__(f"{what} Build the benchmark with: make hsibench (or give another folder with --data)")

@@ -32,7 +32,7 @@ from hsimul3r.benchmark.records import (
     write_manifest,
 )
 from hsimul3r.benchmark.scene import CaseSpec
-from hsimul3r.errors import Hsimul3rError, NotReproduced, UnknownCase
+from hsimul3r.errors import Hsimul3rError, NoCases, NotReproduced, UnknownCase
 from hsimul3r.files import mend_folders, owned_folder, writable
 from hsimul3r.progress import Progress
 
@@ -158,11 +158,13 @@ def candidates(cfg: BuildConfig) -> tuple[CaseSpec, ...]:
 def verify(cfg: BuildConfig, count: int, progress: Progress) -> tuple[str, ...]:
     """Build `count` finished cases again and compare all their files bit by bit; returns their names.
 
-    Raises `NotReproduced` that names the files which differ.
+    Raises `NotReproduced` that names the files which differ, and `NoCases`.
     """
     generator = generator_hash()
     with owned_folder(cfg.out, option=OPTION), tempfile.TemporaryDirectory(prefix=".verify-", dir=cfg.out) as scratch:
         cases = open_ledger(cfg, generator).cases
+        if not cases:
+            raise NoCases(f"In '{cfg.out}' nothing is built that this version of the code would build the same way.")
         chosen = {record.name: record for record in _spread(cases, count)}
         again = Ledger(wanted=len(chosen), keys={name: record.key for name, record in chosen.items()})
         (Path(scratch) / REFUSED).mkdir()

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from hsimul3r.benchmark.check import Stability, judge_truth, truth_without_pictures
@@ -20,9 +21,9 @@ from hsimul3r.benchmark.posing.check import check_staged, is_true
 from hsimul3r.benchmark.posing.motion import stage_motion
 from hsimul3r.benchmark.posing.templates import stage_pose
 from hsimul3r.benchmark.records import RECORD, REFUSED, CaseRecord, Status, as_json, file_hashes, record_of, save_record
-from hsimul3r.benchmark.scene import CaseSpec, Staged
+from hsimul3r.benchmark.scene import CaseSpec
 from hsimul3r.benchmark.truth import Truth, save_truth
-from hsimul3r.errors import NotPosable
+from hsimul3r.errors import NotInView, NotPosable
 from hsimul3r.files import fresh_folder, remove, write_whole
 
 
@@ -44,11 +45,11 @@ class Watch:
 
 @dataclass(frozen=True, kw_only=True)
 class Passed:
-    """A case whose truth is true and stable, before it is photographed."""
+    """A case whose truth is true and stable, set up for the cameras."""
 
-    staged: Staged
     truth: Truth
     stability: Stability
+    composed: Composed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,16 +73,16 @@ def make_case(spec: CaseSpec, *, views: int, key: str, out: Path) -> CaseRecord:
         save_record(record, refusal)
         remove(folder)
         return record
-    with fresh_folder(folder) as partial:
-        composed, ring = _photographed(spec, found.passed, views, partial, watch)
-        record = replace(record, ring=ring, images=len(composed.views), files=file_hashes(partial), wall_s=_since(start))
-        save_record(record, partial / RECORD)
+    with fresh_folder(folder) as fresh:
+        ring, images = _photographed(found.passed, views, fresh, watch)
+        record = replace(record, ring=ring, images=images, files=file_hashes(fresh), wall_s=_since(start))
+        save_record(record, fresh / RECORD)
     refusal.unlink(missing_ok=True)
     return record
 
 
 def examine(spec: CaseSpec, watch: Watch) -> Examined:
-    """Pose a case and judge its truth, by geometry and then by the engine."""
+    """Pose a case, judge its truth by geometry and then by the engine, and set it up for the cameras."""
     try:
         with watch.step("staging"):
             staged = stage_pose(spec) if spec.kind == "pose" else stage_motion(spec)
@@ -97,26 +98,28 @@ def examine(spec: CaseSpec, watch: Watch) -> Examined:
     figures = figures | stability.figures
     if not stability.is_stable:
         return Examined(status="not stable", reason=stability.reason, figures=figures)
-    passed = Passed(staged=staged, truth=truth, stability=stability)
+    try:
+        with watch.step("look"):
+            composed = compose_case(spec, staged)
+    except NotInView as error:
+        return Examined(status="not in view", reason=error.reason, figures=figures)
+    passed = Passed(truth=truth, stability=stability, composed=composed)
     return Examined(status="built", reason=stability.reason, figures=figures, passed=passed)
 
 
-def _photographed(spec: CaseSpec, case: Passed, views: int, folder: Path, watch: Watch) -> tuple[Composed, tuple[int, ...]]:
-    """Write pictures, truth and verdict; returns what was photographed, and the photos' places in the ring (none of a film)."""
-    with watch.step("look"):
-        composed = compose_case(spec, case.staged)
-    ring = ring_of(views) if spec.kind == "pose" else ()
-    if ring:
-        composed = seen_from(composed, ring)
-        seen = take_photos(composed, ring, folder, watch.step)
-    else:
-        seen = take_video(composed, folder, watch.step)
+def _photographed(case: Passed, views: int, folder: Path, watch: Watch) -> tuple[tuple[int, ...], int]:
+    """Write pictures, truth and verdict; returns the photos' places in the ring (none of a film) and the number of pictures."""
+    is_pose = case.composed.staged.frames == 1
+    ring = ring_of(views) if is_pose else ()
+    composed = seen_from(case.composed, ring) if is_pose else case.composed
+    take = partial(take_photos, ring=ring) if is_pose else take_video
+    seen = take(composed, folder=folder, step=watch.step)
     with watch.step("write"):
         (folder / "truth").mkdir()
         truth = replace(case.truth, cameras=composed.cameras, frames=composed.frames, labels=seen.labels, depth=seen.depth)
         save_truth(truth, folder / "truth")
         write_whole(folder / "truth" / "stability.json", as_json(case.stability.record()))
-    return composed, ring
+    return ring, len(composed.views)
 
 
 def _in_words(figures: dict[str, float]) -> str:

@@ -12,6 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any, Literal
@@ -23,8 +24,8 @@ from hsimul3r.benchmark.scene import CaseSpec
 from hsimul3r.body.model import embedded_body
 from hsimul3r.files import write_whole
 
-Status = Literal["built", "not posable", "not true", "not stable"]
-STATUSES: tuple[Status, ...] = ("built", "not posable", "not true", "not stable")
+Status = Literal["built", "not posable", "not true", "not stable", "not in view"]
+STATUSES: tuple[Status, ...] = ("built", "not posable", "not true", "not stable", "not in view")
 RECORD = "truth/case.json"
 REFUSED = "refused"
 STEPS = ("staging", "check", "stability", "look", "render", "develop", "write")
@@ -149,7 +150,10 @@ def write_manifest(out: Path, cases: Sequence[CaseRecord], refused: Sequence[Cas
 def summary(tried: Sequence[CaseRecord]) -> str:
     """Rates by split and interaction, figures of the truth, and time, as Markdown."""
     built = [record for record in tried if record.is_built]
-    rates = (_rates(tried, "split", lambda record: record.split), _rates(tried, "interaction", lambda record: record.interaction))
+    rates = (
+        _rates(tried, "split", lambda record: record.split),
+        _rates(tried, "interaction", lambda record: record.interaction),
+    )
     parts = (["# HSIBench: what was built"], *rates, _figures(built), _times(built))
     return "\n\n".join("\n".join(lines) for lines in parts) + "\n"
 
@@ -159,8 +163,9 @@ def _rates(tried: Sequence[CaseRecord], title: str, group: Callable[[CaseRecord]
     lines = [f"| {title} | tried | {' | '.join(STATUSES)} | stable of the true |", "|---" * (len(STATUSES) + 3) + "|"]
     for name in (*sorted({group(record) for record in tried}), "all"):
         count = Counter(record.status for record in tried if name in (group(record), "all"))
-        true = count["built"] + count["not stable"]
-        share = f"{count['built'] / true:.1%}" if true else ""
+        stable = count["built"] + count["not in view"]
+        true = stable + count["not stable"]
+        share = f"{stable / true:.1%}" if true else ""
         lines.append(f"| {name} | {count.total()} | {' | '.join(str(count[status]) for status in STATUSES)} | {share} |")
     return lines
 

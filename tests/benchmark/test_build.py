@@ -19,6 +19,7 @@ from hsimul3r.benchmark.build import BuildConfig, Ledger, build, candidates, mak
 from hsimul3r.benchmark.cases import SHIPPED, all_cases, case_named
 from hsimul3r.benchmark.records import RECORD, REFUSED, CaseRecord, file_hashes, record_of, save_record
 from hsimul3r.benchmark.truth import load_truth
+from hsimul3r.cli import main
 from hsimul3r.errors import FolderBusy, NotPosable, NotReproduced, UnknownCase
 from hsimul3r.progress import Progress
 from stages import ingest_capture
@@ -81,7 +82,7 @@ def test_manifest_and_record_hold_the_hashes_of_the_files(built):
         assert case["images"] == 4 and case["split"] in ("easy", "medium", "hard")
         assert set(case["cpu_s"]) == {"staging", "check", "stability", "look", "render", "develop", "write"}
         assert json.loads((built.out / case["name"] / RECORD).read_text()) == case
-    assert "| all | 2 | 2 | 0 | 0 | 0 | 100.0% |" in (built.out / "summary.md").read_text()
+    assert "| all | 2 | 2 | 0 | 0 | 0 | 0 | 100.0% |" in (built.out / "summary.md").read_text()
 
 
 def test_the_verdict_is_kept_with_every_figure(built):
@@ -248,3 +249,18 @@ def test_photos_hold_no_metadata(built):
     for photo in (built.out / CASES[0]).glob("*.jpg"):
         assert b"Exif" not in photo.read_bytes()[:4096]
         assert cv2.imread(str(photo)).shape == (720, 960, 3)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--out", "/sys/hsibench"], "cannot be written"),
+        (["--cases", "sit_on_a_cloud"], "no case 'sit_on_a_cloud'"),
+        (["--cases", CASES[0], "--verify", "1"], "nothing is built"),
+    ],
+)
+def test_one_clear_error_on_the_command_line(tmp_path, capsys, words, said):
+    where = [] if "--out" in words else ["--out", str(tmp_path)]
+    assert main(["hsibench", *words, *where]) == 2
+    printed = " ".join(capsys.readouterr().err.split())
+    assert said in printed and printed.count("error:") == 1

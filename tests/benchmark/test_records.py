@@ -90,9 +90,9 @@ def test_the_summary_counts_every_status_by_split_and_interaction():
         record("d", cpu_s={"staging": 4.0, "render": 3.0, "write": 0.2}),
     )  # fmt: skip
     lines = summary(tried).splitlines()
-    assert "| easy | 3 | 2 | 1 | 0 | 0 | 100.0% |" in lines
-    assert "| hard | 1 | 0 | 0 | 0 | 1 | 0.0% |" in lines
-    assert "| all | 4 | 2 | 1 | 0 | 1 | 66.7% |" in lines
+    assert "| easy | 3 | 2 | 1 | 0 | 0 | 0 | 100.0% |" in lines
+    assert "| hard | 1 | 0 | 0 | 0 | 1 | 0 | 0.0% |" in lines
+    assert "| all | 4 | 2 | 1 | 0 | 1 | 0 | 66.7% |" in lines
     assert "| gap_mm | 1 | 1 |" in lines
     (times,) = [line for line in lines if line.startswith("| pose |")]
     assert times.split(" | ")[1:3] == ["2", "3.00"]
@@ -105,5 +105,5 @@ def test_the_manifest_is_plain_json_with_every_case_and_refusal(tmp_path):
     assert [case["name"] for case in manifest["cases"]] == ["a"]
     assert manifest["cases"][0]["files"] == {"00001.jpg": "0" * 64}
     assert manifest["refused"][0]["reason"] == "no room"
-    assert manifest["counts"] == {"built": 1, "not posable": 1, "not true": 0, "not stable": 0}
+    assert manifest["counts"] == {"built": 1, "not posable": 1, "not true": 0, "not stable": 0, "not in view": 0}
     assert (tmp_path / "summary.md").read_text().startswith("# HSIBench")

@@ -17,6 +17,7 @@ from scipy.spatial.transform import Rotation
 from hsimul3r.benchmark.camera.shot import View, look_at
 from hsimul3r.benchmark.scene import Staged
 from hsimul3r.body.model import embedded_body
+from hsimul3r.errors import NotInView
 
 SIZE_PX = (960, 720)
 FULL_FRAME_DIAGONAL_MM = 43.27
@@ -134,12 +135,12 @@ def _stand(points: Points, azimuth_deg: float, distance: float, height: float) -
 
 
 def _distance(points: Points, azimuth_deg: float, height: float, lens: _Lens) -> float:
-    """The nearest of DISTANCES_M from which everything is in the picture; raises `ValueError` where the scene is too big."""
+    """The nearest of DISTANCES_M from which everything is in the picture; raises `NotInView` where the scene is too big."""
     for distance in DISTANCES_M:
         view = _aimed(points, _stand(points, azimuth_deg, distance, height), lens)
         if _is_inside(points, view, lens):
             return float(distance)
-    raise ValueError(f"Nothing fits {np.ptp(points, axis=0).round(1)} m into a picture from {DISTANCES_M[-1]:.1f} m.")
+    raise NotInView(f"{np.ptp(points, axis=0).round(1)} m do not fit into a picture from {DISTANCES_M[-1]:.1f} m")
 
 
 def _directions(points: Points, view: View) -> Float[ndarray, "points 2"]:
