@@ -150,11 +150,8 @@ def write_manifest(out: Path, cases: Sequence[CaseRecord], refused: Sequence[Cas
 def summary(tried: Sequence[CaseRecord]) -> str:
     """Rates by split and interaction, figures of the truth, and time, as Markdown."""
     built = [record for record in tried if record.is_built]
-    rates = (
-        _rates(tried, "split", lambda record: record.split),
-        _rates(tried, "interaction", lambda record: record.interaction),
-    )
-    parts = (["# HSIBench: what was built"], *rates, _figures(built), _times(built))
+    by_split, by_interaction = (_rates(tried, name, attrgetter(name)) for name in ("split", "interaction"))
+    parts = (["# HSIBench: what was built"], by_split, by_interaction, _figures(built), _times(built))
     return "\n\n".join("\n".join(lines) for lines in parts) + "\n"
 
 
