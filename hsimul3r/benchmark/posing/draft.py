@@ -159,9 +159,13 @@ class Wishes:
     laps: list[Lap] = field(default_factory=list)
     contacts: list[tuple[str, str]] = field(default_factory=list)
 
-    def hold(self, part: str, target: str, count: int, gap_m: float = 0.0, *, tolerance_m: float = 0.003) -> None:
+    def touch(self, part: str, target: str, count: int) -> None:
+        """A contact that is welcome but not part of the interaction."""
+        self.holds.append(Hold(part=part, target=target, count=count))
+
+    def hold(self, part: str, target: str, count: int) -> None:
         """A contact that the case is meant to hold."""
-        self.holds.append(Hold(part=part, target=target, count=count, gap_m=gap_m, tolerance_m=tolerance_m))
+        self.touch(part, target, count)
         if (part, target) not in self.contacts:
             self.contacts.append((part, target))
 

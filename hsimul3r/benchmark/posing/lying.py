@@ -8,11 +8,10 @@ from hsimul3r.benchmark.objects.pieces import Furniture, Surface
 from hsimul3r.benchmark.posing.draft import SIDES, SIGN, Draft, Placed, Setting, Wishes, both, key_pose, put
 from hsimul3r.benchmark.posing.keyposes import Arm, Leg
 from hsimul3r.benchmark.posing.settle import FREE, Aim, Anchor, Outside, Sole
-from hsimul3r.benchmark.posing.sitting import SEAT_TO_PELVIS_M
+from hsimul3r.benchmark.posing.sitting import SEAT_TO_PELVIS_M, laps, lay_hands
 
 PELVIS_TO_CROWN = 0.47
 """Share of the stature."""
-PROPPED = Arm(flex=-20, lower=74, elbow=20, pronate=60, extend=50, curl=6)
 AT_SIDE = Arm(flex=0, lower=74, elbow=14, pronate=40, curl=14)
 
 
@@ -43,7 +42,7 @@ def lie_on_back(setting: Setting) -> Draft:
     wishes.anchors.append(Anchor(joint="pelvis", place=(place[0], place[1], FREE), tolerance_m=0.03))
     legs = _straight(setting, wishes) if is_straight else _bent(setting, wishes, place, z)
     for side in SIDES:
-        wishes.hold(f"{side}_hand", setting.main, 4)
+        wishes.touch(f"{side}_hand", setting.main, 4)
         at = (SIGN[side] * min(0.30, width / 2 - 0.03), pelvis_y + setting.between(-0.08, 0.06), z + 0.04)
         wishes.anchors.append(Anchor(joint=f"{side}_wrist", place=at))
     _over(wishes, z)
@@ -97,11 +96,9 @@ def recline(setting: Setting) -> Draft:
     wishes.hold("back", setting.main, 5)
     wishes.anchors.append(Anchor(joint="pelvis", place=(place[0], place[1], FREE), tolerance_m=0.03))
     legs = _bent(setting, wishes, place, z)
-    for side in SIDES:
-        wishes.hold(f"{side}_hand", setting.main, 4)
-        wishes.anchors.append(Anchor(joint=f"{side}_wrist", place=(SIGN[side] * 0.24, place[1] - 0.02, z + 0.05)))
+    lay_hands(setting, wishes, share=(0.5, 0.8), over=(0.10, 0.05))
     _over(wishes, z)
     wishes.look(left_deg=setting.between(-20, 20), down_deg=setting.between(-10, 10))
     legs = {name: replace(leg, hip=leg.hip + 90 - lean - 30) for name, leg in legs.items()}
-    key = key_pose(legs, both(PROPPED), pitch=-lean, spine=22, head_down=8)
+    key = key_pose(legs, laps(setting), pitch=-lean, spine=22, head_down=8)
     return Draft(objects=(placed,), goal=wishes.goal(key, place), contacts=tuple(wishes.contacts))

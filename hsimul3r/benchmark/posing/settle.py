@@ -6,7 +6,7 @@ Levenberg-Marquardt on residuals in units of their tolerances, all derivatives i
     (d_i - gap) / 3 mm                              the nearest vertices of a part that is held, d the exact signed distance
     min(d_s, 0) / 1 mm                              every skin sample against every object and the floor
     sole heights / 2 mm, places / 4 cm, directions  flat feet, where joints shall be, where head and hands look
-    (c - c0) / 2 cm                                 horizontal place of the centre of mass
+    (c - c0) / 1 cm                                 horizontal place of the centre of mass
     min(n . (x - y) - 4 mm, 0) / 4 mm               arms against trunk, head and legs, and leg against leg
 
 The solids harden in three rounds, so that limbs reach the right side of a surface before it bars the way.
@@ -33,7 +33,7 @@ from hsimul3r.geometry.sdf import HalfSpaceBelow, SignedDistanceField
 
 Place = tuple[float, float, float]
 FREE = float("nan")
-CONTACT_M, SOLID_M, SOLE_M, BALANCE_M, SELF_M = 0.003, 0.001, 0.002, 0.02, 0.004
+CONTACT_M, SOLID_M, SOLE_M, BALANCE_M, SELF_M = 0.003, 0.001, 0.002, 0.01, 0.004
 ALLOWED_DEPTH_M = 0.0015
 TURN_RAD = 0.15
 LIMIT_RAD = 0.01

@@ -141,18 +141,19 @@ def _foot_ahead(
 
 
 def lay_hands(
-    setting: Setting, wishes: Wishes, sides: tuple[str, ...] = SIDES, *, share: tuple[float, float] = (0.5, 0.8)
+    setting: Setting,
+    wishes: Wishes,
+    sides: tuple[str, ...] = SIDES,
+    *,
+    share: tuple[float, float] = (0.5, 0.8),
+    over: tuple[float, float] = (0.05, 0.11),
 ) -> None:
-    """Hands on the thighs of their sides, part of the way from the hip to the knee."""
+    """Hands on the thighs of their sides, part of the way from the hip to the knee; wrists `over` (y, z) of the bone."""
     for side in sides:
         along = setting.between(*share)
+        of = {f"{side}_hip": 1 - along, f"{side}_knee": along}
         wishes.laps.append(Lap(part=f"{side}_hand", thigh=f"{side}_thigh"))
-        wishes.anchors.append(
-            Anchor(
-                joint=f"{side}_wrist", of={f"{side}_hip": 1 - along, f"{side}_knee": along},
-                place=(SIGN[side] * 0.02, 0.05, 0.11), tolerance_m=0.04,
-            )
-        )  # fmt: skip
+        wishes.anchors.append(Anchor(joint=f"{side}_wrist", of=of, place=(SIGN[side] * 0.02, *over)))
 
 
 def varied(setting: Setting, arm: Arm, spread: float = 6.0) -> Arm:
@@ -216,7 +217,7 @@ def lean_of_back(setting: Setting) -> float:
 
 
 def sit_cross_legged(setting: Setting) -> Draft:
-    """One foot on the floor, the ankle of the other leg on its knee."""
+    """One foot on the floor, the other leg over it: the ankle on the thigh, or knee over knee."""
     side = setting.side()
     down = opposite(side)
     how = Sit(
@@ -224,22 +225,31 @@ def sit_cross_legged(setting: Setting) -> Draft:
         reach=setting.between(-0.02, 0.10), apart=0.10,
     )  # fmt: skip
     seated = on_seat(setting, how, feet=(down,))
-    wishes = seated.wishes
-    over = Leg(hip=84, abduct=32, turn=46, knee=96, ankle=-4)
+    over = _ankle_on_thigh(seated.wishes, side) if setting.chance(0.5) else _knee_over_knee(seated.wishes, side)
+    lay_hands(setting, seated.wishes, (down,), share=(0.35, 0.5))
+    lay_hands(setting, seated.wishes, (side,), share=(0.25, 0.4))
+    gaze(setting, seated.wishes)
+    return seated.draft(laps(setting), legs={down: seated.legs[down], side: over})
+
+
+def _ankle_on_thigh(wishes: Wishes, side: str) -> Leg:
+    down = opposite(side)
+    place = (SIGN[down] * 0.04, 0.0, 0.13)
     wishes.anchors.append(
-        Anchor(
-            joint=f"{side}_ankle",
-            of={f"{down}_hip": 0.22, f"{down}_knee": 0.78},
-            place=(SIGN[down] * 0.05, 0.0, 0.13),
-            tolerance_m=0.02,
-        )
+        Anchor(joint=f"{side}_ankle", of={f"{down}_hip": 0.24, f"{down}_knee": 0.76}, place=place, tolerance_m=0.02)
     )
     wishes.laps.append(Lap(part=f"{side}_foot", thigh=f"{down}_thigh", count=4))
-    lay_hands(setting, wishes, (down,), share=(0.35, 0.5))
-    gaze(setting, wishes)
-    rest = Arm(flex=24, lower=70, elbow=50, pronate=70)
-    lay_hands(setting, wishes, (side,), share=(0.4, 0.6))
-    return seated.draft({side: rest, down: varied(setting, ON_LAP)}, legs={down: seated.legs[down], side: over})
+    return Leg(hip=118, abduct=8, turn=52, knee=104, ankle=-4)
+
+
+def _knee_over_knee(wishes: Wishes, side: str) -> Leg:
+    down = opposite(side)
+    wishes.anchors += [
+        Anchor(joint=f"{side}_knee", of={f"{down}_knee": 1.0}, place=(SIGN[down] * 0.02, 0.02, 0.13), tolerance_m=0.02),
+        Anchor(joint=f"{side}_ankle", of={f"{down}_knee": 1.0}, place=(SIGN[down] * 0.14, -0.16, -0.20), tolerance_m=0.06),
+    ]
+    wishes.laps.append(Lap(part=f"{side}_thigh", thigh=f"{down}_thigh", count=3))
+    return Leg(hip=112, abduct=-16, turn=-4, knee=72, ankle=-14)
 
 
 def sit_on_edge(setting: Setting) -> Draft:
@@ -264,6 +274,9 @@ def sit_hands_on_seat(setting: Setting) -> Draft:
     seated = on_seat(setting, how)
     for side in SIDES:
         seated.wishes.hold(f"{side}_hand", setting.main, 8)
+        if np.ptp(_across(seated.placed, seated.seat)) > 0.7:
+            top = (0.0, 0.0, 1.0, float(seated.seat.centre[2]) - 0.003)
+            seated.wishes.outside.append(Outside(joints=(f"{side}_wrist",), planes=(top,)))
         place = (
             seated.place[0] + SIGN[side] * 0.27,
             seated.place[1] + setting.between(-0.06, 0.06),

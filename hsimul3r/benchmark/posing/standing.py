@@ -146,7 +146,7 @@ def hands_on_chair_back(setting: Setting) -> Draft:
 
 def hold_handle(setting: Setting) -> Draft:
     """Behind a cart, both hands on its handle."""
-    return _hands_on_rail(setting, "handle", distance=(0.28, 0.40))
+    return _hands_on_rail(setting, "handle", distance=(0.20, 0.30))
 
 
 def foot_on_stool(setting: Setting) -> Draft:
@@ -281,7 +281,7 @@ def ladder_rung(setting: Setting) -> Draft:
     rungs = sorted(placed.surfaces("rung"), key=lambda s: float(s.centre[2]))
     z = float(rungs[0].centre[2])
     shoulder = z + 0.82 * build.stature
-    held = min(rungs[1:], key=lambda s: abs(float(s.centre[2]) - (shoulder - 0.22)))
+    held = min(rungs[1:], key=lambda s: abs(float(s.centre[2]) - (shoulder - 0.30)))
     hip_y = 0.06 + setting.between(0.0, 0.02)
     place = (0.0, hip_y, z + 0.98 * build.leg + build.hip_drop)
     half = min(0.09, first.size_m[0] / 2 - 0.07)
@@ -299,6 +299,7 @@ def ladder_rung(setting: Setting) -> Draft:
         ]
         at = (SIGN[side] * min(0.17, held.size_m[0] / 2 - 0.05), float(held.centre[1]) + 0.06, float(held.centre[2]) + 0.02)
         wishes.anchors.append(Anchor(joint=f"{side}_wrist", place=at, tolerance_m=0.025))
+        wishes.anchors.append(Anchor(joint=f"{side}_elbow", place=(SIGN[side] * 0.20, at[1] + 0.20, FREE)))
     gaze(setting, wishes, down=(-10, 10))
     key = key_pose(legs, both(replace(GRIP, flex=60, elbow=45)), pitch=4, spine=6)
     return Draft(objects=(placed,), goal=wishes.goal(key, place, balance=(0.0, -0.03)), contacts=tuple(wishes.contacts))
