@@ -32,7 +32,7 @@ STEPS = ("staging", "check", "stability", "look", "render", "develop", "write")
 """What a case's time is spent on, in order."""
 
 _ROOT = Path(__file__).parents[2]
-_MAKERS = ("hsimul3r/benchmark/**/*.py", "hsimul3r/body/data/*", "sim_envs/photograph.py")
+_MAKERS = ("hsimul3r/benchmark/**/*.py", "hsimul3r/benchmark/**/*.npz", "hsimul3r/body/data/*", "sim_envs/photograph.py")
 """The files that the pictures and the truth of a case follow from, beside its specification."""
 
 
