@@ -10,6 +10,7 @@ from numpy import ndarray
 
 from hsimul3r.benchmark.posing import motions_seats, motions_standing, motions_steps
 from hsimul3r.benchmark.posing.check import check_staged, is_true
+from hsimul3r.benchmark.posing.motions_balance import quasi_static_residual
 from hsimul3r.benchmark.posing.motions_plan import MotionPlan
 from hsimul3r.benchmark.posing.motions_problem import FPS, Problem, active, key_problem, path_problem, subject
 from hsimul3r.benchmark.posing.motions_rows import Skin, stay_targets
@@ -20,6 +21,7 @@ from hsimul3r.errors import NotPosable
 from hsimul3r.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle, rotation_about_z
 
 KEY_STEPS, PATH_STEPS = 25, 12
+ALLOWED_FAR = 0.1
 YAW_DEG = 30.0
 """Largest turn of a motion out of the room's front."""
 
@@ -66,7 +68,8 @@ MOTIONS: Final[Mapping[str, MotionTemplate]] = {
 def stage_motion(spec: CaseSpec) -> Staged:
     """The motion of a case in the world: origin below the pelvis of the first frame, everything else from `spec.seed`.
 
-    Raises `NotPosable` where the optimisation does not close its contacts or leaves something inside something.
+    Raises `NotPosable` where the solve does not close a contact, leaves something inside something, or where the contacts
+    cannot carry the motion: its zero-moment point is over 5 cm off their polygon in more than a tenth of the frames.
     """
     stage = Stage.of(spec)
     plan = MOTIONS[spec.interaction].plan(stage)
@@ -76,10 +79,17 @@ def stage_motion(spec: CaseSpec) -> Staged:
     path = path_problem(plan, body, keys.psi, keys.root)
     path = replace(path, targets=stay_targets(posed, Skin.of(posed, body.chain(keys.psi, keys.root)), path))
     staged = _in_world(path, solve(path, steps=PATH_STEPS), np.radians(stage.around(0.0, YAW_DEG)))
+    _require_true(spec, staged)
+    return staged
+
+
+def _require_true(spec: CaseSpec, staged: Staged) -> None:
     figures = check_staged(staged)
     if not is_true(figures):
         raise NotPosable(spec.name, ", ".join(f"{name} {value:.1f}" for name, value in figures.items()))
-    return staged
+    balance = quasi_static_residual(staged)
+    if balance.far > ALLOWED_FAR:
+        raise NotPosable(spec.name, f"its weight is over 5 cm off the contacts in {balance.far:.0%} of the frames")
 
 
 def _in_world(problem: Problem, solution: Solution, yaw: float) -> Staged:

@@ -8,12 +8,17 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from scipy.spatial import ConvexHull, QhullError
 
-from hsimul3r.benchmark.posing.motions_body import point_jacobian
+from hsimul3r.benchmark.posing.motions_body import motion_body, point_jacobian
 from hsimul3r.benchmark.posing.motions_problem import Problem
 from hsimul3r.benchmark.posing.motions_rows import Skin
+from hsimul3r.benchmark.scene import Staged
+from hsimul3r.body.derivatives import COUNT
+from hsimul3r.body.model import embedded_body
 from hsimul3r.conventions import GRAVITY
 
 MARGIN_M = 0.02
+LEVELS, BEARING_M = 5, 0.015
+INSIDE_M, FAR_M = 0.001, 0.05
 BALANCE_SIGMA_M = 0.01
 
 
@@ -97,3 +102,69 @@ def _outside(points: Float[ndarray, "points 3"], zmp: Float[ndarray, "2"]) -> tu
     excess = edges[:, :2] @ zmp + edges[:, 2] + MARGIN_M
     is_out = excess > 0
     return edges[is_out, :2], excess[is_out]
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuasiStatic:
+    """How far a motion is from one that its contacts alone can carry.
+
+    `distance_m` is the way of the zero-moment point from the support polygon, 0 inside; `inside` the share of frames inside.
+    """
+
+    distance_m: Float[ndarray, "frames"]
+
+    @property
+    def inside(self) -> float:
+        return float((self.distance_m <= INSIDE_M).mean())
+
+    @property
+    def far(self) -> float:
+        """Share of frames more than 5 cm out."""
+        return float((self.distance_m > FAR_M).mean())
+
+
+def quasi_static_residual(staged: Staged) -> QuasiStatic:
+    """Per frame, the distance of the zero-moment point from the hull of the held contacts, seen from above.
+
+    The body is some hundred equal masses inside the skin. Contacts lie at several heights and friction may act at any of
+    them, so the nearest zero-moment point of those heights counts. Contacts on a thing that moves carry nothing. A frame without contacts is infinitely far.
+    """
+    body = motion_body(staged.betas, staged.pose[0, COUNT:], np.tile(np.eye(3), (COUNT, 1, 1)))
+    root = staged.transl + body.rest[0]
+    masses = body.mass.posed(body.chain(staged.pose[:, :COUNT], root))
+    skin = embedded_body().vertices(staged.betas, staged.pose, staged.transl)
+    bearing = [_held(staged, skin, frame) for frame in range(staged.frames)]
+    lowest, highest = (
+        np.array([pick(points[:, 2], initial=i) for points in bearing]) for pick, i in ((np.min, 9), (np.max, 0))
+    )
+    heights = np.linspace(lowest, highest, LEVELS, axis=1)
+    zmp = zero_moment_points(masses, staged.fps, heights)
+    return QuasiStatic(distance_m=np.array([_distance(points, at) for points, at in zip(bearing, zmp)]))
+
+
+def _held(staged: Staged, skin: Float[ndarray, "frames vertices 3"], frame: int) -> Float[ndarray, "points 3"]:
+    """The vertices of the held parts within 1 cm of the part's nearest to what it touches: its sole, palm or seat."""
+    points = [np.zeros((0, 3))]
+    for held in staged.contacts:
+        if held.first <= frame <= held.last and held.target not in _moving(staged):
+            part = skin[frame, embedded_body().parts[held.part]]
+            points.append(part[part[:, 2] < part[:, 2].min() + BEARING_M])
+    return np.concatenate(points)
+
+
+def _moving(staged: Staged) -> tuple[str, ...]:
+    return tuple(item.name for item in staged.objects if np.ptp(item.T_world_object, axis=0).max() > 1e-9)
+
+
+def _distance(points: Float[ndarray, "points 3"], zmp: Float[ndarray, "levels 2"]) -> float:
+    """Way from the nearest of the zero-moment points to the polygon [m]."""
+    edges = support_polygon(points)
+    if edges is None:
+        return np.inf
+    corners = points[ConvexHull(points[:, :2]).vertices, :2]
+    is_in = (zmp @ edges[:, :2].T + edges[:, 2]).max(1) <= 0
+    start, end = corners, np.roll(corners, -1, axis=0)
+    along = ((zmp[:, None] - start) * (end - start)).sum(-1) / ((end - start) ** 2).sum(-1)
+    nearest = start + along.clip(0, 1)[..., None] * (end - start)
+    away = np.linalg.norm(zmp[:, None] - nearest, axis=-1).min(1)
+    return float(np.where(is_in, 0.0, away).min())

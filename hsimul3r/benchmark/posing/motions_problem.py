@@ -22,7 +22,7 @@ FACING = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 """T-pose to world of a body that looks along -Y."""
 FPS = 30.0
 STANCE_SIGMA_M = 0.0005
-SWING_SIGMA_M = 0.03
+SWING_SIGMA_M = 0.012
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,10 +60,10 @@ class Problem:
 
 
 def subject(plan: MotionPlan) -> MotionBody:
-    """The body of the plan, its coordinates measured from the mean of the key poses."""
+    """The body of the plan, its coordinates measured from the mean of the key poses, its fingers bent as in that mean."""
     keys = np.stack([key.pose.axis_angles() for key in plan.keys])
     base = np.stack([Rotation.from_rotvec(keys[:, j]).mean().as_matrix() for j in range(COUNT)])
-    return motion_body(plan.betas, keys[0, COUNT:], base)
+    return motion_body(plan.betas, keys[:, COUNT:].mean(0), base)
 
 
 def key_problem(plan: MotionPlan, body: MotionBody) -> Problem:

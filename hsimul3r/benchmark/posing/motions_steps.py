@@ -90,7 +90,7 @@ def climb_ladder(stage: Stage) -> MotionPlan:
     tread, size, name = stage.surfaces("rung")[0], stage.size, stage.furniture[0].name
     y = -float(tread.centre[1])
     ladder = stage.standing(yaw_deg=180.0)
-    return _climb(stage, ladder, y + 0.07 * size, y + 0.04, float(tread.centre[2]), name, 0.09)
+    return _climb(stage, ladder, y + 0.11 * size, y + 0.06, float(tread.centre[2]), name, 0.09)
 
 
 def _climb(stage: Stage, thing: PlanObject, up_y: float, edge: float, height: float, target: str, apart: float) -> MotionPlan:
