@@ -14,14 +14,17 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from hsimul3r.benchmark.check import Stability, judge_truth, truth_without_pictures
 from hsimul3r.benchmark.compose import Composed, compose_case
 from hsimul3r.benchmark.pictures import ring_of, seen_from, take_photos, take_video
 from hsimul3r.benchmark.posing.check import check_staged, is_true
 from hsimul3r.benchmark.posing.motion import stage_motion
+from hsimul3r.benchmark.posing.motions_balance import quasi_static_residual
 from hsimul3r.benchmark.posing.templates import stage_pose
 from hsimul3r.benchmark.records import RECORD, REFUSED, CaseRecord, Status, as_json, file_hashes, record_of, save_record
-from hsimul3r.benchmark.scene import CaseSpec
+from hsimul3r.benchmark.scene import CaseSpec, Staged
 from hsimul3r.benchmark.truth import Truth, save_truth
 from hsimul3r.errors import NotInView, NotPosable
 from hsimul3r.files import fresh_folder, remove, write_whole
@@ -89,7 +92,7 @@ def examine(spec: CaseSpec, watch: Watch) -> Examined:
     except NotPosable as error:
         return Examined(status="not posable", reason=error.reason)
     with watch.step("check"):
-        figures = check_staged(staged)
+        figures = check_staged(staged) | _balance(staged)
     if not is_true(figures):
         return Examined(status="not true", reason=_in_words(figures), figures=figures)
     with watch.step("stability"):
@@ -105,6 +108,15 @@ def examine(spec: CaseSpec, watch: Watch) -> Examined:
         return Examined(status="not in view", reason=error.reason, figures=figures)
     passed = Passed(truth=truth, stability=stability, composed=composed)
     return Examined(status="built", reason=stability.reason, figures=figures, passed=passed)
+
+
+def _balance(staged: Staged) -> dict[str, float]:
+    """Of a motion, how far it is from one that its contacts alone can carry (frames without a contact count as outside)."""
+    if staged.frames == 1:
+        return {}
+    balance = quasi_static_residual(staged)
+    reached = balance.distance_m[np.isfinite(balance.distance_m)]
+    return {"zmp_inside_share": balance.inside, "zmp_far_share": balance.far, "zmp_mm": 1000 * float(reached.max(initial=0.0))}
 
 
 def _photographed(case: Passed, views: int, folder: Path, watch: Watch) -> tuple[tuple[int, ...], int]:
