@@ -57,7 +57,7 @@ class NoObject(Hsimul3rError):
 class TooFewPoints(Hsimul3rError):
     def __init__(self, name: str, found: int, needed: int):
         super().__init__(
-            f"Only {found} scene points lie on object '{name}' in two or more views; a surface needs {needed}. "
+            f"Only {found} scene points were found on object '{name}'; a surface needs {needed}. "
             "Give photos with more texture on it, or use --objects.generator parametric."
         )
 

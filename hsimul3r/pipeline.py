@@ -74,7 +74,8 @@ def observe(photos: Path, store: RunStore, cfg: PipelineConfig) -> tuple[HumanMo
 
 def place_objects(motion: HumanMotion, views: ObjectViews, store: RunStore, cfg: PipelineConfig) -> AlignedScene:
     """Objects as solids (Eq. 2), in contact with the people (Eq. 3, Eq. 4)."""
-    objects = store.stage("50_objects", ObjectSet, generate_objects.run, views, motion, cfg=cfg.objects)
+    images = load_images(store.folder / "00_capture", store.load("00_capture", Capture))
+    objects = store.stage("50_objects", ObjectSet, generate_objects.run, views, motion, images, cfg=cfg.objects)
     return store.stage("60_aligned", AlignedScene, align_interaction.run, motion, views, objects, cfg=cfg.alignment)
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 import trimesh
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 from hsimul3r.artifacts import Cameras, HumanMotion, ObjectAsset, ObjectSet, ObjectView, ObjectViews, Provenance
@@ -39,14 +39,22 @@ class GenerateObjectsConfig:
     points: PointSurfaceConfig = field(default_factory=PointSurfaceConfig)
 
 
-def run(views: ObjectViews, motion: HumanMotion, *, cfg: GenerateObjectsConfig, out: Path, progress: Progress) -> ObjectSet:
-    """Fit every object of `views`; also writes each as `<name>.glb` into `out`.
+def run(
+    views: ObjectViews,
+    motion: HumanMotion,
+    images: tuple[UInt8[ndarray, "height width 3"], ...],
+    *,
+    cfg: GenerateObjectsConfig,
+    out: Path,
+    progress: Progress,
+) -> ObjectSet:
+    """Make a solid of every object of `views`; also writes each as `<name>.glb` into `out`.
 
     Raises `NoObject` where there is none, or one without a mask, `TooFewPoints` and `BadMesh` where points make no solid.
     """
     if not views.objects:
         raise NoObject("No object was found near a person.")
-    generator = _generator(cfg, motion)
+    generator = _generator(cfg, motion, images)
     people = tuple(person_supports(posture(body)) for body in motion.bodies)
     assets = tuple(
         _generate(view, motion, people, generator, cfg) for view in progress.track(views.objects, "fitting objects")
@@ -60,9 +68,11 @@ def run(views: ObjectViews, motion: HumanMotion, *, cfg: GenerateObjectsConfig, 
     return ObjectSet(provenance=provenance, assets=assets)
 
 
-def _generator(cfg: GenerateObjectsConfig, motion: HumanMotion) -> Generator:
+def _generator(
+    cfg: GenerateObjectsConfig, motion: HumanMotion, images: tuple[UInt8[ndarray, "height width 3"], ...]
+) -> Generator:
     if cfg.generator == "poisson":
-        return PoissonGenerator(motion.tracks, motion.is_floor_point, cfg.points)
+        return PoissonGenerator(motion, images, cfg.points)
     return ParametricGenerator(cfg.fit)
 
 

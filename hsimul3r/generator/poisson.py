@@ -1,23 +1,24 @@
 """Objects as HSfM leaves them: a Poisson surface of the scene points that lie in the object's masks. No prior of furniture.
 
-The baseline of the paper's first table. Its points come from sparse feature tracks, not from the dense point maps of DUSt3R, so
-that an object without texture has too few of them: that is an error which says how many there were.
+The baseline of the paper's first table. HSfM's points are DUSt3R's; here they are the feature tracks on the object and what a
+plane sweep between the calibrated photos finds. Where that leaves too few it is an error which says how many there were.
 """
 
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 from numpy import ndarray
 
-from hsimul3r.artifacts import Cameras, PointTracks
+from hsimul3r.artifacts import Cameras, HumanMotion, PointTracks
 from hsimul3r.errors import TooFewPoints
+from hsimul3r.generator.objective import MIDDLE_HEIGHT_M, box_centre
 from hsimul3r.generator.protocol import Candidate, Observation
 from hsimul3r.geometry.cameras import camera_centers
 from hsimul3r.geometry.decompose import convex_pieces
+from hsimul3r.geometry.plane_sweep import OBJECT, SweepConfig, sweep_object
 from hsimul3r.geometry.poisson import PoissonConfig, oriented_normals, poisson_surface
 
-OBJECT = 1
 FAMILY = "poisson"
 
 
@@ -25,22 +26,23 @@ FAMILY = "poisson"
 class PointSurfaceConfig:
     """Settings of `PoissonGenerator`."""
 
-    fewest_points: int = 24
+    fewest_points: int = 60
     """Fewer points do not show how a surface runs."""
     fewest_views: int = 2
-    """In which a point must lie in the object's mask."""
+    """In which a feature track must lie in the object's mask."""
     most_parts: int = 24
     """Convex parts for the simulation."""
     density_kg_m3: float = 150.0
     friction: float = 0.8
+    sweep: SweepConfig = field(default_factory=SweepConfig)
     surface: PoissonConfig = field(default_factory=PoissonConfig)
 
 
 class PoissonGenerator:
     """`Generator` that closes a surface around the points of one object."""
 
-    def __init__(self, tracks: PointTracks, is_floor_point: Bool[ndarray, "points"], cfg: PointSurfaceConfig):
-        self.tracks, self.is_floor_point, self.cfg = tracks, is_floor_point, cfg
+    def __init__(self, motion: HumanMotion, images: tuple[UInt8[ndarray, "height width 3"], ...], cfg: PointSurfaceConfig):
+        self.motion, self.images, self.cfg = motion, images, cfg
 
     @property
     def name(self) -> str:
@@ -49,14 +51,23 @@ class PoissonGenerator:
     def generate(self, observation: Observation, *, count: int, seed: int) -> tuple[Candidate, ...]:
         """One candidate; nothing is drawn. Raises `TooFewPoints`, or `BadMesh` where the points bound no solid."""
         name = observation.category or "object"
-        is_on = points_on_object(self.tracks, observation, self.cfg.fewest_views) & ~self.is_floor_point
-        if is_on.sum() < self.cfg.fewest_points:
-            raise TooFewPoints(name, int(is_on.sum()), self.cfg.fewest_points)
-        points = self.tracks.points[is_on]
-        towards = viewpoints(self.tracks, observation.cameras)[is_on]
-        normals = oriented_normals(points, towards, neighbours=self.cfg.surface.neighbours)
+        points, eyes = self._points(observation)
+        if len(points) < self.cfg.fewest_points:
+            raise TooFewPoints(name, len(points), self.cfg.fewest_points)
+        normals = oriented_normals(points, eyes, neighbours=self.cfg.surface.neighbours)
         surface = poisson_surface(points, normals, cfg=self.cfg.surface, name=name)
         return (self._candidate(*surface, len(points)),)
+
+    def _points(self, observation: Observation) -> tuple[Float[ndarray, "points 3"], Float[ndarray, "points 3"]]:
+        """All points above the floor, and from where each was seen."""
+        tracks = self.motion.tracks
+        is_on = points_on_object(tracks, observation, self.cfg.fewest_views) & ~self.motion.is_floor_point
+        middle = np.array([*box_centre(observation), MIDDLE_HEIGHT_M])
+        swept, eyes = sweep_object(observation.cameras, self.images, observation.labels, middle, self.cfg.sweep)
+        points = np.concatenate([tracks.points[is_on], swept])
+        eyes = np.concatenate([viewpoints(tracks, observation.cameras)[is_on], eyes])
+        is_above = points[:, 2] > 0.0
+        return points[is_above], eyes[is_above]
 
     def _candidate(self, vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"], count: int) -> Candidate:
         T = np.eye(4)

@@ -45,6 +45,15 @@ def tracks_of(points):
     return PointTracks(points=points, colors=colors, view=np.array(view), point=np.array(point), uv_px=uv)
 
 
+BLANK = (np.full((960, 1280, 3), 128, np.uint8),) * 4
+"""Photos in which no window looks like any other."""
+
+
+def motion_of(tracks):
+    motion, _, _ = toys.inputs([toys.body(toys.SIT)], [BLOCK])
+    return replace(motion, tracks=tracks, is_floor_point=np.zeros(len(tracks.points), bool))
+
+
 def block_points(count):
     return sample_surface(BLOCK.vertices, BLOCK.faces, count, np.random.default_rng(0)) + BLOCK.T_world_object[:3, 3]
 
@@ -61,7 +70,7 @@ def test_only_points_in_the_masks_of_two_views_count():
 
 def test_a_block_is_closed_around_its_points():
     tracks = tracks_of(block_points(800))
-    generator = PoissonGenerator(tracks, np.zeros(800, bool), PointSurfaceConfig())
+    generator = PoissonGenerator(motion_of(tracks), BLANK, PointSurfaceConfig())
     (made,) = generator.generate(SEEN, count=2, seed=0)
     assert made.family == "poisson" and all(is_watertight(part.faces) for part in made.parts)
     world = np.concatenate([part.vertices for part in made.parts]) @ made.T_world_object[:3, :3].T + made.T_world_object[:3, 3]
@@ -71,17 +80,15 @@ def test_a_block_is_closed_around_its_points():
 
 def test_too_few_points_are_an_error_that_counts_them():
     tracks = tracks_of(block_points(6))
-    with pytest.raises(TooFewPoints, match=r"Only \d scene points lie on object 'box'"):
-        PoissonGenerator(tracks, np.zeros(6, bool), PointSurfaceConfig()).generate(SEEN, count=1, seed=0)
+    with pytest.raises(TooFewPoints, match=r"Only \d scene points were found on object 'box'"):
+        PoissonGenerator(motion_of(tracks), BLANK, PointSurfaceConfig()).generate(SEEN, count=1, seed=0)
 
 
 def test_the_stage_switches_its_generator(tmp_path):
-    motion, views, _ = toys.inputs([toys.body(toys.SIT)], [BLOCK])
-    tracks = tracks_of(block_points(800))
-    motion = replace(motion, tracks=tracks, is_floor_point=np.zeros(800, bool))
+    motion, (_, views, _) = motion_of(tracks_of(block_points(800))), toys.inputs([toys.body(toys.SIT)], [BLOCK])
     seen = replace(views.objects[0], labels=LABELS, category="box")
     made = generate_objects.run(
-        ObjectViews(provenance=views.provenance, objects=(seen,)), motion,
+        ObjectViews(provenance=views.provenance, objects=(seen,)), motion, BLANK,
         cfg=generate_objects.GenerateObjectsConfig(generator="poisson"), out=tmp_path, progress=Progress(None),
     )  # fmt: skip
     assert made.provenance.adapter == "generator:poisson"

@@ -7,12 +7,13 @@ import sys
 import time
 from dataclasses import asdict, replace
 
+import numpy as np
 import pytest
 from interaction import toys
 from PIL import Image
 
 from hsimul3r import experiment
-from hsimul3r.artifacts import AlignedScene
+from hsimul3r.artifacts import AlignedScene, Capture, Provenance
 from hsimul3r.config import PipelineConfig
 from hsimul3r.experiment import Task, observe_case, run_rows, shared_stages
 from hsimul3r.experiment_plan import CaseFolder, Row
@@ -51,6 +52,13 @@ ROWS = (
 )
 
 
+CAPTURE = Capture(
+    provenance=Provenance(adapter="toy"), name="toy", folder="toy", images=("0.png", "1.png", "2.png", "3.png"),
+    sources=("a", "b", "c", "d"), size_px=np.tile([8, 6], (4, 1)), original_size_px=np.tile([8, 6], (4, 1)),
+    focal_px=np.full(4, np.nan), is_focal_given=False, stature_m=None, objects=(),
+)  # fmt: skip
+
+
 @pytest.fixture
 def task(tmp_path, monkeypatch):
     """A case whose photos were observed: a sitter, and a chair without any mask or scene point."""
@@ -61,9 +69,11 @@ def task(tmp_path, monkeypatch):
     human = toys.body(toys.SIT)
     motion, views, _ = toys.inputs([human], [toys.chair(toys.lowest_of(human, "buttocks"))])
     views = replace(views, objects=tuple(replace(view, category="chair", name="chair") for view in views.objects))
-    for name, artifact in (("40_humans", motion), ("45_object_views", views)):
+    for name, artifact in (("00_capture", CAPTURE), ("40_humans", motion), ("45_object_views", views)):
         place = task.observed / name
         place.mkdir(parents=True)
+        for image in CAPTURE.images if artifact is CAPTURE else ():
+            Image.new("RGB", (8, 6)).save(place / image)
         artifact.save(place)
         record = StageRecord(stage="toy", key="", content=content_hash(place), seconds=1.0, peak_rss_mb=1.0)
         (place / "stage.json").write_text(json.dumps(asdict(record)))
@@ -79,7 +89,7 @@ def test_rows_share_what_they_make_alike_and_keep_what_is_finished(task):
     outcomes = run_rows(task, ROWS, "")
     assert [outcome.row for outcome in outcomes] == ["poisson", "v1", "v2", "v4"]
     failed, v4 = outcomes[0], outcomes[-1]
-    assert failed.error.startswith("TooFewPoints: Only 0 scene points") and failed.figures == {}
+    assert failed.error.startswith("TooFewPoints: Only 0 scene points were found") and failed.figures == {}
     assert v4.error == "" and v4.figures == {"runs": "toy-1-seed1 case"}
     made = {outcome.row: set(outcome.costs) for outcome in outcomes}
     assert made["v1"] == {"50_objects", "60_aligned", "70_sim", "80_rollout_static", "85_verdict_static"}

@@ -68,7 +68,7 @@ def test_a_named_table_is_segmented_and_made_solid(table, tmp_path):
     assert min(overlaps) > 0.8
     assert all((tmp_path / f"object_{v}.png").is_file() for v in range(4))
     cfg = generate_objects.GenerateObjectsConfig(fit=QUICK)
-    made = generate_objects.run(views, table.motion, cfg=cfg, out=tmp_path, progress=SILENT).assets[0]
+    made = generate_objects.run(views, table.motion, (), cfg=cfg, out=tmp_path, progress=SILENT).assets[0]
     assert made.category == "table"
     assert made.parameters["height"] == pytest.approx(table.asset.vertices[:, 2].max(), abs=0.03)
     np.testing.assert_allclose(made.T_world_object[:2, 3], table.asset.T_world_object[:2, 3], atol=0.05)
@@ -107,5 +107,5 @@ def test_no_objects_to_generate_is_an_error(table, tmp_path):
     nothing = ObjectViews(provenance=table.motion.provenance, objects=())
     with pytest.raises(NoObject):
         generate_objects.run(
-            nothing, table.motion, cfg=generate_objects.GenerateObjectsConfig(), out=tmp_path, progress=SILENT
+            nothing, table.motion, (), cfg=generate_objects.GenerateObjectsConfig(), out=tmp_path, progress=SILENT
         )  # fmt: skip
