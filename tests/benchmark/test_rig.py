@@ -1,7 +1,10 @@
 """Cameras round a scene made of the coarse body and a box."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 from staged_scene import scene
 
 from hsimul3r.benchmark.camera.rig import K1, RING_DEG, VIEW_SETS, film, front_deg, outline, ring
@@ -55,6 +58,17 @@ def test_the_ring_is_a_ring_of_one_phone_held_by_hand():
 def test_front_turns_with_the_person():
     assert front_deg(scene()) == pytest.approx(0.0, abs=1.0)
     assert front_deg(scene(yaw_deg=70)) == pytest.approx(70.0, abs=1.0)
+
+
+@pytest.mark.parametrize("bend_deg", [30, 65, 85])
+def test_who_bends_forward_still_faces_forward(bend_deg):
+    upright = scene(yaw_deg=70)
+    sideways = np.array([np.cos(np.radians(70)), np.sin(np.radians(70)), 0.0])
+    turned = Rotation.from_rotvec(np.radians(bend_deg) * sideways) * Rotation.from_rotvec(upright.pose[0, 0])
+    pose = upright.pose.copy()
+    pose[0, 0] = turned.as_rotvec()
+    assert turned.apply((0.0, 0.0, 1.0))[2] < 0, "bent towards the floor"
+    assert front_deg(replace(upright, pose=pose)) == pytest.approx(70.0, abs=1.0)
 
 
 def test_view_sets_are_about_the_front_and_nested():

@@ -104,10 +104,13 @@ def outline(staged: Staged) -> Points:
 
 
 def front_deg(staged: Staged) -> float:
-    """Azimuth in the world (0 is -Y, positive to +X) that the person faces at first; lying people: that the object faces."""
-    facing = Rotation.from_rotvec(staged.pose[0, 0]).apply((0.0, 0.0, 1.0))
+    """Azimuth in the world (0 is -Y, positive to +X) that the person faces at first.
+
+    Who bends forward faces where the trunk points; who lies on the back, where the object faces.
+    """
+    trunk, facing = Rotation.from_rotvec(staged.pose[0, 0]).apply([(0.0, 1.0, 0.0), (0.0, 0.0, 1.0)])
     if np.hypot(*facing[:2]) < 0.5:
-        facing = staged.objects[0].T_world_object[0, :3, :3] @ (0.0, -1.0, 0.0)
+        facing = trunk if facing[2] < 0 else staged.objects[0].T_world_object[0, :3, :3] @ (0.0, -1.0, 0.0)
     return float(np.degrees(np.arctan2(facing[0], -facing[1])))
 
 
