@@ -15,6 +15,7 @@ built; there are more candidates than needed for that.
 
 import functools
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain, zip_longest
 from typing import Final
@@ -113,19 +114,35 @@ def difficulty_of(template: Template, furniture: Sequence[Furniture]) -> Difficu
 
 def _pose_candidates(interaction: str) -> list[CaseSpec]:
     template = POSES[interaction]
-    sets = list(_object_sets(template))
-    rng = np.random.default_rng(_seed(interaction))
-    order = [sets[i] for i in rng.permutation(len(sets))]
-    return [
-        _case(interaction, "pose", order[i % len(order)], difficulty_of(template, _built(order[i % len(order)])), i)
-        for i in range(POSES_EACH if order else 0)
-    ]
+    sets = sorted(_object_sets(template), key=lambda names: _seed(f"{interaction} {' '.join(names)}"))
+    chosen = [sets[i % len(sets)] for i in range(POSES_EACH if sets else 0)]
+    return _numbered(
+        interaction, "pose", [(names, difficulty_of(template, [build_furniture(name) for name in names])) for names in chosen]
+    )
 
 
 def _motion_candidates(interaction: str) -> list[CaseSpec]:
     template, count = MOTIONS[interaction], -(-MOTION_CASES // len(MOTIONS))
-    sets = template.objects
-    return [_case(interaction, "motion", sets[i % len(sets)], template.difficulty, i) for i in range(count)]
+    return _numbered(
+        interaction, "motion", [(template.objects[i % len(template.objects)], template.difficulty) for i in range(count)]
+    )
+
+
+def _numbered(interaction: str, kind: CaseKind, chosen: Sequence[tuple[tuple[str, ...], Difficulty]]) -> list[CaseSpec]:
+    """Cases named after the first object and how many there were with it before; seed and subject follow from the name."""
+    earlier: Counter[str] = Counter()
+    cases = []
+    for names, difficulty in chosen:
+        name = f"{interaction}_{names[0]}_{earlier[names[0]]:02d}"
+        earlier[names[0]] += 1
+        subject = subjects()[_seed(f"{name} subject") % len(subjects())]
+        cases.append(
+            CaseSpec(
+                name=name, interaction=interaction, kind=kind, objects=names, subject=subject,
+                difficulty=difficulty, seed=_seed(name),
+            )
+        )  # fmt: skip
+    return cases
 
 
 def _object_sets(template: Template) -> Iterator[tuple[str, ...]]:
@@ -135,20 +152,6 @@ def _object_sets(template: Template) -> Iterator[tuple[str, ...]]:
         return
     others = [name for name in CATALOGUE if template.beside(build_furniture(name))]
     yield from ((name, other) for name in suited for other in others if name != other)
-
-
-def _built(names: tuple[str, ...]) -> list[Furniture]:
-    return [build_furniture(name) for name in names]
-
-
-def _case(interaction: str, kind: CaseKind, objects: tuple[str, ...], difficulty: Difficulty, index: int) -> CaseSpec:
-    name = f"{interaction}_{objects[0]}_{index:02d}"
-    people = subjects()
-    first = _seed(interaction) % len(people)
-    return CaseSpec(
-        name=name, interaction=interaction, kind=kind, objects=objects, subject=people[(first + index) % len(people)],
-        difficulty=difficulty, seed=_seed(name),
-    )  # fmt: skip
 
 
 def _mixed(groups: list[list[CaseSpec]]) -> list[CaseSpec]:

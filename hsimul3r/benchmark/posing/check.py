@@ -15,7 +15,7 @@ from hsimul3r.benchmark.posing.skin import SkinSamples
 from hsimul3r.benchmark.scene import HeldContact, Staged, StagedObject
 from hsimul3r.body.model import embedded_body
 from hsimul3r.geometry.mesh import solid
-from hsimul3r.geometry.sdf import ConvexUnion, SignedDistanceField, WatertightMesh
+from hsimul3r.geometry.sdf import ConvexUnion, RayedMesh, SignedDistanceField
 
 ALLOWED_PENETRATION_MM = 5.0
 ALLOWED_GAP_MM = 5.0
@@ -62,7 +62,7 @@ def surface_of(item: StagedObject) -> SignedDistanceField:
     """The object's solid in its own frame."""
     furniture = item.furniture
     if furniture.mesh is not None:
-        return WatertightMesh(*furniture.mesh, name=item.name)
+        return RayedMesh(*furniture.mesh, name=item.name)
     return ConvexUnion([piece.shape for piece in furniture.pieces], name=item.name)
 
 

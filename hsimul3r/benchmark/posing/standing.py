@@ -299,7 +299,7 @@ def ladder_rung(setting: Setting) -> Draft:
         ]
         at = (SIGN[side] * min(0.17, held.size_m[0] / 2 - 0.05), float(held.centre[1]) + 0.06, float(held.centre[2]) + 0.02)
         wishes.anchors.append(Anchor(joint=f"{side}_wrist", place=at, tolerance_m=0.025))
-        wishes.anchors.append(Anchor(joint=f"{side}_elbow", place=(SIGN[side] * 0.20, at[1] + 0.20, FREE)))
+        wishes.anchors.append(Anchor(joint=f"{side}_elbow", place=(SIGN[side] * 0.13, at[1] + 0.20, FREE)))
     gaze(setting, wishes, down=(-10, 10))
     key = key_pose(legs, both(replace(GRIP, flex=60, elbow=45)), pitch=4, spine=6)
     return Draft(objects=(placed,), goal=wishes.goal(key, place, balance=(0.0, -0.03)), contacts=tuple(wishes.contacts))

@@ -123,7 +123,7 @@ POSES: Final[Mapping[str, Template]] = {
     ),
     "hands_on_chair_back": Template(make=standing.hands_on_chair_back, suits=_railed, difficulty="medium", stands_behind=True),
     "hand_on_chair_beside": Template(make=standing.hand_on_chair_beside, suits=_railed, difficulty="hard"),
-    "foot_on_stool": Template(make=standing.foot_on_stool, suits=_low_step, difficulty="medium"),
+    "stand_foot_on_stool": Template(make=standing.foot_on_stool, suits=_low_step, difficulty="medium"),
     "lean_cabinet_side": Template(make=standing.lean_cabinet_side, suits=_table(0.70, 1.30), difficulty="hard"),
     "perch_armrest": Template(make=standing.perch_armrest, suits=_broad_arm, difficulty="hard"),
     "perch_table_edge": Template(make=standing.perch_table_edge, suits=_table(0.66, 0.95), difficulty="medium"),
