@@ -6,7 +6,7 @@ moves meshes in place (a film's person).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from types import TracebackType
 from typing import Any, Final, Self
@@ -98,7 +98,7 @@ class Studio:
         self._gl.readDepthMap = mj.mjtDepthMap.mjDEPTH_ZEROFAR
         self._scene = _empty_scene(self._model)
         self._colored = [(geom.matid, geom.emission) for geom in self._scene.geoms[: self._scene.ngeom]]
-        self._lighting = self._light(shot)
+        self._lighting, self._exposure = self._light(shot)
 
     def __enter__(self) -> Self:
         return self
@@ -128,14 +128,20 @@ class Studio:
                 self._batches[i] = _Batch(meshes=meshes, index=before.index)
                 _move(self._model, i, self._batches[i])
                 mujoco().mjr_uploadMesh(self._model, self._gl, i)
-        self._lighting = Lighting(lamps=self._lighting.lamps, ambient=self._lighting.ambient, shadows=self._shadows(shot))
+        self._lighting = replace(self._lighting, shadows=self._shadows(shot))
 
-    def _light(self, shot: Shot) -> Lighting:
-        self._exposure = shot.exposure
+    def _light(self, shot: Shot) -> tuple[Lighting, float]:
+        """The light of the room, and the exposure that suits it."""
         lamps = np.array([lighting.lamp_row(light) for light in _lamps(shot)])
         direct = Lighting(lamps=lamps, shadows=self._shadows(shot), ambient=np.zeros((6, 3), np.float32))
-        faces = [(view, lighting.radiance(self.surfaces(view), view, direct, self._materials)) for view in _probe(shot)]
-        return Lighting(lamps=lamps, shadows=direct.shadows, ambient=lighting.ambient_of(faces))
+        around = [(view, self.surfaces(view)) for view in _probe(shot)]
+
+        def arriving(light: Lighting) -> list[Float32[ndarray, "side side 3"]]:
+            return [lighting.radiance(seen, view, light, self._materials) for view, seen in around]
+
+        faces = [(view, light) for (view, _), light in zip(around, arriving(direct))]
+        whole = replace(direct, ambient=lighting.ambient_of(faces))
+        return whole, shot.exposure + lighting.metered(arriving(whole))
 
     def _shadows(self, shot: Shot) -> Float32[ndarray, "lights side side"]:
         return np.stack([self._ids_and_depth(lighting.shadow_view(light), LIGHT_NEAR_M)[1] for light in _lamps(shot)])

@@ -20,7 +20,7 @@ def floor_below(view: View) -> Surfaces:
     centre, world = -R.T @ t, rays @ R
     return Surfaces(
         albedo=np.full((height, width, 3), 188, np.uint8),
-        normal=np.tile(np.float32([0, 0, 1]), (height, width, 1)),
+        normal=np.tile(np.array([0, 0, 1], np.float32), (height, width, 1)),
         material=np.zeros((height, width), np.int32),
         depth=(-centre[2] / world[..., 2]).astype(np.float32),
     )
@@ -81,6 +81,15 @@ def test_light_from_everywhere_gives_pi_times_itself():
     np.testing.assert_allclose(lighting.ambient_of(faces), lighting.BOUNCES * np.pi * 0.7, rtol=0.01)
 
 
+def test_meter_makes_up_for_most_of_what_is_missing():
+    def room(stops: float) -> list[np.ndarray]:
+        return [np.full((4, 4, 3), 2.0**stops, np.float32)] * 6
+
+    assert lighting.metered(room(lighting.METERED)) == pytest.approx(0.0, abs=1e-5)
+    assert lighting.metered(room(lighting.METERED - 1.0)) == pytest.approx(0.75, abs=1e-5)
+    assert lighting.metered(room(-9.0)) == 2.0 and lighting.metered(room(3.0)) == -1.0
+
+
 def test_grey_light_follows_the_measured_curve():
     seen = floor_below(DOWN)
     for stops, shown in lighting.CURVE[3:]:
@@ -93,7 +102,7 @@ def test_slanted_edge_loses_its_stairs():
     y, x = np.indices((height, width))
     is_upper = y < 20 + slope * x
     seen = Surfaces(
-        albedo=np.zeros((height, width, 3), np.uint8), normal=np.tile(np.float32([0, 0, 1]), (height, width, 1)),
+        albedo=np.zeros((height, width, 3), np.uint8), normal=np.tile(np.array([0, 0, 1], np.float32), (height, width, 1)),
         material=is_upper.astype(np.int32), depth=np.full((height, width), 2.0, np.float32),
     )  # fmt: skip
     light = np.where(is_upper, np.float32(0.6), np.float32(0.05))[..., None] * np.ones(3, np.float32)

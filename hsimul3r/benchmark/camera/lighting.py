@@ -26,6 +26,9 @@ MATTE: Final = 0.85
 BOUNCES: Final = 1.2
 """Light after three bounces over light after the first, at a mean albedo of 0.3, and what dark corners keep."""
 CURVE_SIZE: Final = 4096
+METERED: Final = -2.8
+METERING: Final = 0.75
+"""Mean logarithm (base 2) of light that a phone leaves as it is, and the share of what is missing that it makes up for."""
 BRIGHTEST: Final = 16.0
 CURVE: Final = (
     (-10, 0.0002), (-8.98, 0.0022), (-7.97, 0.0091), (-6.95, 0.0290), (-5.94, 0.0732), (-4.92, 0.1398), (-3.9, 0.2402),
@@ -132,6 +135,13 @@ def ambient_of(faces: list[tuple[View, Float32[ndarray, "side side 3"]]]) -> Flo
                 weight = np.maximum(sign * direction[..., axis], 0) * solid_angle
                 total[2 * axis + k] += np.einsum("yx,yxc->c", weight, light)
     return (BOUNCES * total).astype(np.float32)
+
+
+def metered(faces: list[Float32[ndarray, "side side 3"]]) -> float:
+    """Stops by which a phone brightens a room, given the light that arrives at its middle: most of the way to METERED."""
+    grey = np.concatenate([face.reshape(-1, 3) for face in faces]) @ np.array([0.2126, 0.7152, 0.0722])
+    found = float(np.log2(np.maximum(grey, 1e-4)).mean())
+    return float(np.clip(METERING * (METERED - found), -1.0, 2.0))
 
 
 def exposed(light: Float32[ndarray, "height width 3"], seen: Surfaces, exposure: float) -> UInt8[ndarray, "height width 3"]:
