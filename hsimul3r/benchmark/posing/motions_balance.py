@@ -127,7 +127,8 @@ def quasi_static_residual(staged: Staged) -> QuasiStatic:
     """Per frame, the distance of the zero-moment point from the hull of the held contacts, seen from above.
 
     The body is some hundred equal masses inside the skin. Contacts lie at several heights and friction may act at any of
-    them, so the nearest zero-moment point of those heights counts. Contacts on a thing that moves carry nothing. A frame without contacts is infinitely far.
+    them, so the nearest zero-moment point of those heights counts. Contacts on a thing that moves carry nothing. A frame
+    without contacts is infinitely far.
     """
     body = motion_body(staged.betas, staged.pose[0, COUNT:], np.tile(np.eye(3), (COUNT, 1, 1)))
     root = staged.transl + body.rest[0]

@@ -139,7 +139,7 @@ def _mass_points(skin: Float[ndarray, "vertices 3"], weights: Float[ndarray, "ve
     low, high = skin.min(0), skin.max(0)
     axes = [np.arange(a + GRID_M / 2, b, GRID_M) for a, b in zip(low, high)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
-    distance, near = KDTree(skin).query(grid, k=3)
+    distance, near = (np.asarray(found) for found in KDTree(skin).query(grid, k=3))
     candidate = distance[:, 0] < 0.2
     grid, distance, near = grid[candidate], distance[candidate], near[candidate]
     inside = WatertightMesh(skin, embedded_body().faces, name="body").query(grid).distance < 0

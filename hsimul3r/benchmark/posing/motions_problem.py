@@ -21,7 +21,7 @@ SIDES = ("left", "right")
 FACING = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 """T-pose to world of a body that looks along -Y."""
 FPS = 30.0
-STANCE_SIGMA_M = 0.0005
+STANCE_SIGMA_M = 0.0001
 SWING_SIGMA_M = 0.012
 
 

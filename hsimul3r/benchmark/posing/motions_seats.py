@@ -13,7 +13,8 @@ SCOOT_M = 0.10
 FORWARD = Arm(flex=52, lower=72, elbow=34, pronate=40)
 REACHING = Arm(flex=66, lower=70, elbow=40, pronate=40)
 ON_THIGH = Arm(flex=22, lower=76, elbow=54, pronate=70)
-BESIDE = Arm(flex=16, lower=70, elbow=40, pronate=60)
+NEAR = Arm(flex=-4, lower=76, elbow=74, pronate=70)
+"""A hand on the thigh close to the body."""
 SEATED_LEG = Leg(hip=90, abduct=7, turn=6, knee=94, ankle=8)
 
 
@@ -105,11 +106,11 @@ def reach_table(stage: Stage) -> MotionPlan:
     """Sitting on the first object, a hand goes to the second, a table in front, stays a while and comes back."""
     sitter, t = _sitter(stage), stage.times(0.15, 0.85, 1.5, 2.2, 2.85, 3.55)
     top, size = stage.surfaces("top", 1)[0], stage.size
-    table, near = stage.furniture[1].name, sitter.pelvis_m[1] - stage.around(0.49, 0.02) * size
+    table, near = stage.furniture[1].name, sitter.pelvis_m[1] - stage.around(0.55, 0.02) * size
     depth = float(top.centre[1] + top.size_m[1] / 2)
     side, sign = (("left", 1), ("right", -1))[int(stage.rng.integers(2))]
-    wrist = sitter.pelvis_m[0] + sign * stage.around(0.20, 0.05), near - stage.around(0.18, 0.02), float(top.centre[2]) + 0.045
-    rest = _seated(stage)
+    wrist = sitter.pelvis_m[0] + sign * stage.around(0.20, 0.05), near - stage.around(0.11, 0.02), float(top.centre[2]) + 0.045
+    rest = replace(_seated(stage), left_arm=NEAR, right_arm=NEAR)
     keys = [
         Key(time_s=moment, pose=pose, pelvis_m=sitter.pelvis_m)
         for moment, pose in zip(t, (rest, _raising(sign), _reaching(sign), _reaching(sign), _raising(sign), rest))
@@ -121,26 +122,25 @@ def reach_table(stage: Stage) -> MotionPlan:
         objects=(stage.standing(), stage.standing(1, at=(sitter.pelvis_m[0], near - depth))),
         holds=(*plan.holds, Hold(part=f"{side}_hand", target=table, start_s=t[2], end_s=t[3], count=8, stays=True)),
         anchors=(Anchor(joint=f"{side}_wrist", place_m=wrist, start_s=t[2], end_s=t[3]),),
-        thigh_rests=(*plan.thigh_rests, *_rests(0.0, t[0], (side,)), *_rests(t[5], FOREVER_S, (side,))),
     )
 
 
 def _reaching(sign: int) -> KeyPose:
     """One hand ahead and flat, the left for sign 1, the other on its thigh."""
-    arm = Arm(flex=62, lower=72, turn=5, elbow=28, pronate=72, extend=20, curl=18)
-    return _one_arm(sign, arm, pitch=14)
+    arm = Arm(flex=96, lower=72, turn=5, elbow=26, pronate=72, extend=15, curl=18)
+    return _one_arm(sign, arm, pitch=20)
 
 
 def _raising(sign: int) -> KeyPose:
     """One hand on its way, above the table's edge."""
-    return _one_arm(sign, Arm(flex=42, lower=66, turn=5, elbow=82, pronate=72, extend=5, curl=18), pitch=4)
+    return _one_arm(sign, Arm(flex=62, lower=68, turn=5, elbow=82, pronate=72, extend=5, curl=18), pitch=8)
 
 
 def _one_arm(sign: int, arm: Arm, pitch: float) -> KeyPose:
-    arms = (arm, ON_THIGH) if sign > 0 else (ON_THIGH, arm)
+    arms = (arm, NEAR) if sign > 0 else (NEAR, arm)
     leg = replace(SEATED_LEG, hip=SEATED_LEG.hip + pitch)
     return KeyPose(
-        left_leg=leg, right_leg=leg, left_arm=arms[0], right_arm=arms[1], pitch=pitch, spine=10, twist=-sign * 5, head_down=8,
+        left_leg=leg, right_leg=leg, left_arm=arms[0], right_arm=arms[1], pitch=pitch, spine=14, twist=-sign * 5, head_down=8,
     )  # fmt: skip
 
 
