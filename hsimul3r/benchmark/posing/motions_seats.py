@@ -121,7 +121,10 @@ def reach_table(stage: Stage) -> MotionPlan:
         plan,
         objects=(stage.standing(), stage.standing(1, at=(sitter.pelvis_m[0], near - depth))),
         holds=(*plan.holds, Hold(part=f"{side}_hand", target=table, start_s=t[2], end_s=t[3], count=8, stays=True)),
-        anchors=(Anchor(joint=f"{side}_wrist", place_m=wrist, start_s=t[2], end_s=t[3]),),
+        anchors=(
+            Anchor(joint=f"{side}_wrist", place_m=wrist, start_s=t[2], end_s=t[3]),
+            Anchor(joint="pelvis", place_m=(*sitter.pelvis_m[:2], float("nan")), start_s=0.0, end_s=FOREVER_S, sigma_m=0.01),
+        ),
     )
 
 
