@@ -406,7 +406,7 @@ def _face_picture(skin: textures.Image, look: PersonLook) -> textures.Image:
     cheeks, stubble = np.zeros((side, side), np.float32), np.zeros((side, side), np.float32)
     for sign in (-1, 1):
         cv2.circle(cheeks, at(sign * 0.045, -0.04), int(0.02 * per_m), 1.0, -1)
-    cv2.ellipse(stubble, at(0, -0.07), (int(0.055 * per_m), int(0.04 * per_m)), 0, 0, 360, 1.0, -1)
+    cv2.ellipse(stubble, at(0, -0.075), (int(0.044 * per_m), int(0.034 * per_m)), 0, 0, 360, 1.0, -1)
     face = _tinted(face, cheeks, (1.0, 0.78, 0.74), 0.5, per_m)
     if look.beard > 0:
         face = _tinted(face, stubble, np.clip(np.asarray(look.hair) / look.skin, 0.25, 1.0).tolist(), 0.9 * look.beard, per_m)
