@@ -23,7 +23,7 @@ from hsimul3r.benchmark.posing.draft import (
 )
 from hsimul3r.benchmark.posing.keyposes import Arm, Leg
 from hsimul3r.benchmark.posing.settle import FREE, Anchor, Outside, Sole
-from hsimul3r.benchmark.posing.sitting import BUTTOCKS_M, HANGING, Sit, gaze, laps, lay_hands, on_seat, varied
+from hsimul3r.benchmark.posing.sitting import HANGING, Sit, gaze, laps, lay_hands, on_seat, varied
 from hsimul3r.benchmark.posing.solids import edge_y
 
 PALM = Arm(flex=30, lower=76, elbow=8, pronate=72, extend=58, curl=3)
@@ -245,30 +245,6 @@ def perch_armrest(setting: Setting) -> Draft:
     return seated.draft(laps(setting))
 
 
-def perch_table_edge(setting: Setting) -> Draft:
-    """Half sitting on a table's edge, the legs sloping to the floor in front, a hand on the edge."""
-    build, wishes = setting.build, Wishes()
-    placed, board = at_edge(setting, setting.main, at=(0.0, 0.0), faces=False)
-    z, pitch = board.height_m, setting.between(2, 10)
-    place = (0.0, 0.4 * BUTTOCKS_M, z + 0.10 * build.scale)
-    wishes.outside.append(
-        Outside(joints=("left_hip", "right_hip", "left_wrist", "right_wrist"), planes=(board.top, board.edge))
-    )
-    wishes.rest_on("buttocks", setting.main, 5, board)
-    wishes.anchors.append(Anchor(joint="pelvis", place=(0.0, place[1], FREE), tolerance_m=0.02))
-    drop = min(0.97, (place[2] - build.hip_drop - build.ankle) / (build.thigh + build.shank))
-    ahead = (build.thigh + build.shank) * float(np.sqrt(1 - drop**2)) * 0.92
-    legs = {}
-    for side in SIDES:
-        ankle = (SIGN[side] * setting.between(0.11, 0.15), place[1] - ahead + setting.between(-0.04, 0.04), build.ankle)
-        wishes.stand(side, (ankle[0], ankle[1], FREE), tolerance_m=0.05)
-        legs[side] = leg_to(build, (SIGN[side] * build.hip_x, place[1], place[2] - build.hip_drop), ankle, pitch=pitch)
-    lay_hands(setting, wishes, share=(0.3, 0.55))
-    gaze(setting, wishes)
-    key = key_pose(legs, laps(setting), pitch=pitch, spine=setting.between(6, 14))
-    return Draft(objects=(placed,), goal=wishes.goal(key, place), contacts=tuple(wishes.contacts))
-
-
 def ladder_rung(setting: Setting) -> Draft:
     """Both feet on a ladder's first rung, the hands on a rung at the height of the chest."""
     furniture, build, wishes = setting.objects[setting.main], setting.build, Wishes()
@@ -281,7 +257,7 @@ def ladder_rung(setting: Setting) -> Draft:
     rungs = sorted(placed.surfaces("rung"), key=lambda s: float(s.centre[2]))
     z = float(rungs[0].centre[2])
     shoulder = z + 0.82 * build.stature
-    held = min(rungs[1:], key=lambda s: abs(float(s.centre[2]) - (shoulder - 0.30)))
+    held = min(rungs[1:], key=lambda s: abs(float(s.centre[2]) - (shoulder - 0.45)))
     hip_y = 0.06 + setting.between(0.0, 0.02)
     place = (0.0, hip_y, z + 0.98 * build.leg + build.hip_drop)
     half = min(0.09, first.size_m[0] / 2 - 0.07)
@@ -301,5 +277,5 @@ def ladder_rung(setting: Setting) -> Draft:
         wishes.anchors.append(Anchor(joint=f"{side}_wrist", place=at, tolerance_m=0.025))
         wishes.anchors.append(Anchor(joint=f"{side}_elbow", place=(SIGN[side] * 0.13, at[1] + 0.20, FREE)))
     gaze(setting, wishes, down=(-10, 10))
-    key = key_pose(legs, both(replace(GRIP, flex=60, elbow=45)), pitch=4, spine=6)
+    key = key_pose(legs, both(replace(GRIP, flex=35, lower=84, elbow=70)), pitch=4, spine=6)
     return Draft(objects=(placed,), goal=wishes.goal(key, place, balance=(0.0, -0.03)), contacts=tuple(wishes.contacts))

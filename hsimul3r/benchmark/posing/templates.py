@@ -84,8 +84,8 @@ def _broad_arm(furniture: Furniture) -> bool:
     return any(s.kind == "arm" and s.size_m[0] >= 0.10 and 0.45 <= s.centre[2] <= 0.72 for s in furniture.surfaces)
 
 
-def _bed(furniture: Furniture) -> bool:
-    return any(s.kind == "bed" and max(s.size_m) >= 1.15 for s in furniture.surfaces)
+def _bed(length_m: float) -> Callable[[Furniture], bool]:
+    return lambda furniture: any(s.kind == "bed" and max(s.size_m) >= length_m for s in furniture.surfaces)
 
 
 def _ladder(furniture: Furniture) -> bool:
@@ -126,9 +126,8 @@ POSES: Final[Mapping[str, Template]] = {
     "stand_foot_on_stool": Template(make=standing.foot_on_stool, suits=_low_step, difficulty="medium"),
     "lean_cabinet_side": Template(make=standing.lean_cabinet_side, suits=_table(0.70, 1.30), difficulty="hard"),
     "perch_armrest": Template(make=standing.perch_armrest, suits=_broad_arm, difficulty="hard"),
-    "perch_table_edge": Template(make=standing.perch_table_edge, suits=_table(0.66, 0.95), difficulty="medium"),
-    "lie_on_back": Template(make=lying.lie_on_back, suits=_bed, difficulty="easy"),
-    "recline": Template(make=lying.recline, suits=lambda f: _bed(f) and has(f, "arm"), difficulty="easy"),
+    "lie_on_back": Template(make=lying.lie_on_back, suits=_bed(1.40), difficulty="easy"),
+    "recline": Template(make=lying.recline, suits=lambda f: _bed(1.15)(f) and has(f, "arm"), difficulty="easy"),
     "ladder_rung": Template(make=standing.ladder_rung, suits=_ladder, difficulty="hard"),
     "hold_handle": Template(make=standing.hold_handle, suits=_pushed, difficulty="hard"),
 }
