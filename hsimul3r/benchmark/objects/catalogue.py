@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 import numpy as np
 
 from hsimul3r.artifacts import ConvexPart
-from hsimul3r.benchmark.objects import chairs, others, seats, tables
+from hsimul3r.benchmark.objects import chairs, meshes, others, seats, tables
 from hsimul3r.benchmark.objects.pieces import Furniture
 from hsimul3r.errors import UnknownFurniture
 
@@ -52,7 +52,7 @@ MAKERS: Final[Mapping[str, Callable[[], Furniture]]] = {
         others.cabinet,
         others.double_ladder,
     )
-}
+} | {name: partial(meshes.shipped_furniture, name) for name in meshes.shipped_meshes()}
 CATALOGUE: Final[tuple[str, ...]] = tuple(MAKERS)
 """Names that `build_furniture` knows; new ones go to the end of their kind."""
 
@@ -73,4 +73,5 @@ def build_furniture(name: str) -> Furniture:
         for piece in loose.pieces
     )
     surfaces = tuple(replace(surface, centre=surface.centre - centre) for surface in loose.surfaces)
-    return replace(loose, pieces=pieces, surfaces=surfaces)
+    mesh = loose.mesh and (loose.mesh[0] - centre, loose.mesh[1])
+    return replace(loose, pieces=pieces, surfaces=surfaces, mesh=mesh)

@@ -6,7 +6,6 @@ on z = 0 with the sitter looking along -Y, convex pieces for the engine and the 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
@@ -14,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from manifold3d import Manifold
 from numpy import ndarray
+from scipy.spatial import ConvexHull, QhullError
 
 from hsimul3r.artifacts import ConvexPart
 from hsimul3r.benchmark.objects import usable
@@ -29,6 +29,10 @@ LARGEST_M, SMALLEST_M, FLATTEST_M = 3.5, 0.2, 0.02
 """Furniture's longest side is between the first two; none of its sides is under the third."""
 LOOSE: Final = 0.03
 """Part of the volume that may come off the main body, and is left out."""
+PLANED_M: Final = (0.004, 0.008, 0.014, 0.022, 0.03)
+"""Cut off below, so that all feet stand on one plane: the least after which it stands."""
+FOOTING_M: Final = 0.03
+"""How far inside the polygon of its feet the centre of mass must be."""
 TOLERANCES_M: Final = (0.0015, 0.0025, 0.004)
 """Of the simplified surface; the next is tried while there are more than MOST_FACES."""
 MOST_FACES: Final = 6000
@@ -71,7 +75,7 @@ def gated_mesh(name: str, soup: Soup, *, nodes: float = NODES) -> Mesh:
         body = body.simplify(tolerance)
         if body.num_tri() <= MOST_FACES:
             break
-    vertices, faces = surface_of(body, name)
+    vertices, faces = surface_of(_planed(name, body), name)
     return _standing(vertices), faces
 
 
@@ -104,11 +108,14 @@ def furniture_of(name: str, category: str, mesh: Mesh, parts: tuple[ConvexPart, 
 
 
 def _surfaces(name: str, category: str, vertices: ndarray, faces: ndarray) -> tuple[Surface, ...]:
-    level = _level(name, category, vertices, usable.heights_from_above(vertices, faces))
+    heights, low = usable.heights_from_above(vertices, faces), vertices[:, :2].min(axis=0)
+    level = _level(name, category, vertices, heights)
     if category not in usable.SEATS:
-        return (usable.level_surface("top", "top", level),)
+        return (usable.level_surface("top", "top", usable.flattest(heights, low, level)),)
     places = usable.places(level, max(1, round(level.size_m[0] / ONE_PLACE_M)) if category in ("sofa", "bench") else 1)
-    seats = [usable.level_surface(f"seat{place}", "seat", part) for place, part in places.items()]
+    seats = [
+        usable.level_surface(f"seat{place}", "seat", usable.flattest(heights, low, part)) for place, part in places.items()
+    ]
     backs = [usable.back_surface(f"back{place}", vertices, faces, part) for place, part in places.items()]
     return (*seats, *(back for back in backs if back))
 
@@ -148,30 +155,39 @@ def _main_body(name: str, whole: Manifold) -> Manifold:
     return bodies[0]
 
 
+def _planed(name: str, body: Manifold) -> Manifold:
+    """The body without what is lowest, so that legs of unequal length stand; raises `GateRefused` where it would fall over."""
+    floor = body.bounding_box()[2]
+    for depth in PLANED_M:
+        planed = body.trim_by_plane((0.0, 0.0, 1.0), floor + depth)
+        vertices, faces = surface_of(planed, name)
+        try:
+            feet = ConvexHull(vertices[vertices[:, 2] < floor + depth + 1e-6, :2])
+        except (QhullError, ValueError):
+            continue
+        centre = solid(vertices, faces).centroid[:2]
+        if (feet.equations[:, :2] @ centre + feet.equations[:, 2]).max() < -FOOTING_M:
+            return planed
+    raise GateRefused(name, "does not stand: its centre of mass is not over its feet")
+
+
 def _standing(vertices: Float[ndarray, "vertices 3"]) -> Float[ndarray, "vertices 3"]:
     low, high = vertices.min(axis=0), vertices.max(axis=0)
     return vertices - [(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]]
 
 
-@cache
-def _shipped() -> Mapping[str, ndarray]:
-    if not SHIPPED_FILE.exists():
-        return {}
-    with np.load(SHIPPED_FILE, allow_pickle=False) as file:
-        return dict(file)
-
-
 def shipped_meshes() -> tuple[str, ...]:
     """Names of the foreign meshes that come with the benchmark."""
-    return tuple(key.removesuffix(".category") for key in _shipped() if key.endswith(".category"))
+    with np.load(SHIPPED_FILE, allow_pickle=False) as file:
+        return tuple(key.removesuffix(".category") for key in file.files if key.endswith(".category"))
 
 
 def shipped_furniture(name: str) -> Furniture:
     """A foreign mesh that comes with the benchmark, one of `shipped_meshes()`."""
-    stored = _shipped()
-    step = float(stored["step_m"])
-    vertices = stored[f"{name}.vertices"] * step
-    ends = np.cumsum(stored[f"{name}.piece_sizes"])[:-1]
-    points = np.split(stored[f"{name}.pieces"] * step, ends)
+    with np.load(SHIPPED_FILE, allow_pickle=False) as file:
+        step = float(file["step_m"])
+        stored = {key.removeprefix(f"{name}."): file[key] for key in file.files if key.startswith(f"{name}.")}
+    mesh = stored["vertices"] * step, stored["faces"].astype(np.int32)
+    points = np.split(stored["pieces"] * step, np.cumsum(stored["piece_sizes"])[:-1])
     parts = tuple(convex_part(p, f"{name} piece {i}") for i, p in enumerate(points))
-    return furniture_of(name, str(stored[f"{name}.category"]), (vertices, stored[f"{name}.faces"].astype(np.int32)), parts)
+    return furniture_of(name, str(stored["category"]), mesh, parts)

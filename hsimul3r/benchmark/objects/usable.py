@@ -17,10 +17,12 @@ from hsimul3r.geometry.silhouette import rasterize_depth
 CELL_M = 0.01
 FAR_M = 1000.0
 """Distance of the eye, at which rays are parallel to a millimetre."""
-SEAT_HEIGHTS_M = (0.25, 0.85)
+SEAT_HEIGHTS_M = (0.25, 0.90)
 TOP_HEIGHTS_M = (0.25, 1.25)
 LEVEL_M = 0.025
 """A seat's or top's heights vary by this much to both sides."""
+FLAT_M = 0.006
+"""The same, of the part of it that is given as a surface."""
 SMALLEST_M = 0.18
 SLIT = 2
 """Slits up to twice this many cells do not part a seat or top."""
@@ -71,14 +73,14 @@ def level_of(heights: Float[ndarray, "nx ny"], low_xy: Float[ndarray, "2"], limi
     counts = np.array([np.sum(np.abs(inside - z) < LEVEL_M) for z in edges])
     best: Level | None = None
     for z in edges[counts >= 0.6 * counts.max()][::2]:
-        found = _rectangle_at(heights, float(z), low_xy)
+        found = _rectangle_at(heights, float(z), low_xy, LEVEL_M)
         if found and (best is None or np.prod(found.size_m) > np.prod(best.size_m) + 1e-9):
             best = found
     return best
 
 
-def _rectangle_at(heights: Float[ndarray, "nx ny"], z: float, low_xy: Float[ndarray, "2"]) -> Level | None:
-    is_level = binary_closing(np.pad(np.abs(heights - z) < LEVEL_M, SLIT), iterations=SLIT)[SLIT:-SLIT, SLIT:-SLIT]
+def _rectangle_at(heights: Float[ndarray, "nx ny"], z: float, low_xy: Float[ndarray, "2"], tolerance_m: float) -> Level | None:
+    is_level = binary_closing(np.pad(np.abs(heights - z) < tolerance_m, SLIT), iterations=SLIT)[SLIT:-SLIT, SLIT:-SLIT]
     regions = np.asarray(label(is_level)[0])  # pyright: ignore[reportIndexIssue]
     if not is_level.any():
         return None
@@ -136,6 +138,18 @@ def places(level: Level, count: int) -> dict[str, Level]:
         name: replace(level, low=(low, level.low[1]), high=(high, level.high[1]))
         for name, (low, high) in zip(names, pairwise(edges.tolist()))
     }
+
+
+def flattest(heights: Float[ndarray, "nx ny"], low_xy: Float[ndarray, "2"], level: Level) -> Level:
+    """The largest part of a level that is flat to FLAT_M (a dished seat's middle), at the height that most of it is below."""
+    (x0, y0), (x1, y1) = (np.round((np.array(corner) - low_xy) / CELL_M).astype(int) for corner in (level.low, level.high))
+    inside = np.full_like(heights, -np.inf)
+    inside[x0:x1, y0:y1] = heights[x0:x1, y0:y1]
+    found = [_rectangle_at(inside, z, low_xy, FLAT_M) for z in np.arange(-LEVEL_M, LEVEL_M + 1e-9, 0.004) + level.height_m]
+    flat = max((one for one in found if one), key=lambda one: np.prod(one.size_m), default=level)
+    (x0, y0), (x1, y1) = (np.round((np.array(corner) - low_xy) / CELL_M).astype(int) for corner in (flat.low, flat.high))
+    seen = heights[x0:x1, y0:y1]
+    return replace(flat, height_m=float(np.quantile(seen[np.isfinite(seen)], 0.9)))
 
 
 def level_surface(name: str, kind: SurfaceKind, level: Level) -> Surface:
