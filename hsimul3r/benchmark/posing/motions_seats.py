@@ -7,7 +7,7 @@ import numpy as np
 from hsimul3r.benchmark.objects.pieces import Surface
 from hsimul3r.benchmark.posing.keyposes import Arm, KeyPose, Leg
 from hsimul3r.benchmark.posing.motions_plan import Anchor, Hold, Key, MotionPlan, Place, Stance, ThighRest
-from hsimul3r.benchmark.posing.motions_stage import FOREVER_S, HANGING, Stage
+from hsimul3r.benchmark.posing.motions_stage import FOREVER_S, HANGING, SIDES, Stage
 
 SCOOT_M = 0.10
 FORWARD = Arm(flex=52, lower=72, elbow=34, pronate=40)
@@ -108,7 +108,7 @@ def reach_table(stage: Stage) -> MotionPlan:
     top, size = stage.surfaces("top", 1)[0], stage.size
     table, near = stage.furniture[1].name, sitter.pelvis_m[1] - stage.around(0.55, 0.02) * size
     depth = float(top.centre[1] + top.size_m[1] / 2)
-    side, sign = (("left", 1), ("right", -1))[int(stage.rng.integers(2))]
+    side, sign = SIDES[int(stage.rng.integers(2))]
     wrist = sitter.pelvis_m[0] + sign * stage.around(0.20, 0.05), near - stage.around(0.11, 0.02), float(top.centre[2]) + 0.045
     rest = replace(_seated(stage), left_arm=NEAR, right_arm=NEAR)
     keys = [
@@ -170,14 +170,14 @@ def _sitter(stage: Stage) -> Sitter:
     seats = stage.surfaces("seat")
     seat = seats[int(stage.rng.integers(len(seats)))]
     spread, yaw, apart = stage.around(0.115, 0.02), stage.around(8, 5), stage.around(0.0, 0.03)
-    places = [float(seat.centre[0]) + sign * spread for sign in (1, -1)]
+    places = [float(seat.centre[0]) + sign * spread for _, sign in SIDES]
     clear = stage.clear_y(tuple(places), front_edge(stage, seat))
     deepest = min((surface.centre[1] for surface in stage.surfaces("back")), default=np.inf) - 0.195 * stage.size
     pelvis_y = min(clear + 0.36 * stage.size, float(deepest))
     ankle_y = min(clear, pelvis_y - 0.345 * stage.size)
     stances = [
         Stance(side=side, start_s=0.0, end_s=FOREVER_S, place_m=(x, ankle_y - max(0.0, sign * apart), 0.0), yaw_deg=yaw)
-        for side, sign, x in zip(("left", "right"), (1, -1), places)
+        for (side, sign), x in zip(SIDES, places)
     ]
     pelvis = float(seat.centre[0]), pelvis_y, float(seat.centre[2]) + 0.10 * stage.size
     return Sitter(stances=(stances[0], stances[1]), pelvis_m=pelvis, target=stage.furniture[0].name, back_y=float(deepest))

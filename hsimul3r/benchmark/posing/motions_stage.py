@@ -17,6 +17,8 @@ from hsimul3r.conventions import SMPLX_JOINTS
 from hsimul3r.errors import NotPosable
 
 REFERENCE_STATURE_M = 1.70
+SIDES = (("left", 1), ("right", -1))
+"""Sides of the body and their sign along +X of a person who looks along -Y."""
 FOREVER_S = 60.0
 """Beyond the end of every motion."""
 HANGING = Arm(flex=4, lower=74, elbow=14, pronate=15)

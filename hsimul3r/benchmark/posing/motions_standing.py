@@ -6,11 +6,9 @@ import numpy as np
 
 from hsimul3r.benchmark.posing.keyposes import Arm, KeyPose, Leg
 from hsimul3r.benchmark.posing.motions_plan import Anchor, Hold, Key, MotionPlan, Stance, ThighRest
-from hsimul3r.benchmark.posing.motions_stage import FOREVER_S, HANGING, Stage
+from hsimul3r.benchmark.posing.motions_stage import FOREVER_S, HANGING, SIDES, Stage
 
-FREE = float("nan")
 STANDING_LEG = Leg(hip=3, abduct=4, turn=8, knee=6, ankle=3)
-SIDES = (("left", 1), ("right", -1))
 
 
 def foot_on_stool(stage: Stage) -> MotionPlan:

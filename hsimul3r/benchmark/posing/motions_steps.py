@@ -9,9 +9,8 @@ from numpy import ndarray
 from hsimul3r.benchmark.posing.keyposes import Arm, KeyPose, Leg
 from hsimul3r.benchmark.posing.motions_plan import Anchor, Hold, Key, MotionPlan, PlanObject, Stance
 from hsimul3r.benchmark.posing.motions_problem import FPS, minimum_jerk
-from hsimul3r.benchmark.posing.motions_stage import FOREVER_S, HANGING, Stage
+from hsimul3r.benchmark.posing.motions_stage import FOREVER_S, HANGING, SIDES, Stage
 
-SIDES = (("left", 1), ("right", -1))
 GRIP = Arm(flex=28, lower=76, elbow=58, pronate=62, extend=12, curl=52)
 PUSHING_LEG = Leg(hip=10, abduct=3, turn=4, knee=14, ankle=8)
 
