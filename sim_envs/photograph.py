@@ -144,28 +144,39 @@ class Studio:
         return whole, shot.exposure + lighting.metered(arriving(whole))
 
     def _shadows(self, shot: Shot) -> Float32[ndarray, "lights side side"]:
-        return np.stack([self._ids_and_depth(lighting.shadow_view(light), LIGHT_NEAR_M)[1] for light in _lamps(shot)])
+        return np.stack([self._depth(lighting.shadow_view(light), LIGHT_NEAR_M) for light in _lamps(shot)])
 
     def surfaces(self, view: View) -> Surfaces:
         """What a pinhole sees."""
-        material, depth = self._ids_and_depth(view, NEAR_M)
-        albedo = self._draw(view, NEAR_M)
+        material, depth = self._ids_and_depth(view)
+        albedo = self._draw(view)
         normal = self._normals(view)
         return Surfaces(albedo=albedo, normal=normal, material=material, depth=depth)
 
-    def _ids_and_depth(
-        self, view: View, near_m: float
-    ) -> tuple[Int32[ndarray, "height width"], Float32[ndarray, "height width"]]:
+    def _ids_and_depth(self, view: View) -> tuple[Int32[ndarray, "height width"], Float32[ndarray, "height width"]]:
         mj = mujoco()
         for flag in (mj.mjtRndFlag.mjRND_SEGMENT, mj.mjtRndFlag.mjRND_IDCOLOR):
             self._scene.flags[flag] = True
-        depth = np.empty(view.size_px[::-1], np.float32)
-        code = self._draw(view, near_m, depth).astype(np.int32)
+        code = self._draw(view).astype(np.int32)
+        depth = self._read_depth(view, NEAR_M)
         for flag in (mj.mjtRndFlag.mjRND_SEGMENT, mj.mjtRndFlag.mjRND_IDCOLOR):
             self._scene.flags[flag] = False
         ids = code[..., 0] + (code[..., 1] << 8) + (code[..., 2] << 16) - 1
-        metres = np.float32(near_m * FAR_M) / (np.float32(near_m) + depth[::-1] * np.float32(FAR_M - near_m))
-        return np.maximum(ids, 0), np.where(ids >= 0, metres, np.float32(np.inf))
+        return np.maximum(ids, 0), np.where(ids >= 0, depth, np.float32(np.inf))
+
+    def _depth(self, view: View, near_m: float) -> Float32[ndarray, "height width"]:
+        """Depth along the axis, FAR_M where nothing is hit."""
+        mj = mujoco()
+        self._scene.flags[mj.mjtRndFlag.mjRND_SEGMENT] = True
+        _aim(self._scene, view, near_m)
+        mj.mjr_render(mj.MjrRect(0, 0, *view.size_px), self._scene, self._gl)
+        self._scene.flags[mj.mjtRndFlag.mjRND_SEGMENT] = False
+        return self._read_depth(view, near_m)
+
+    def _read_depth(self, view: View, near_m: float) -> Float32[ndarray, "height width"]:
+        depth = np.empty(view.size_px[::-1], np.float32)
+        mujoco().mjr_readPixels(None, depth, mujoco().MjrRect(0, 0, *view.size_px), self._gl)
+        return np.float32(near_m * FAR_M) / (np.float32(near_m) + depth[::-1] * np.float32(FAR_M - near_m))
 
     def _normals(self, view: View) -> Float32[ndarray, "height width 3"]:
         """Normals by light: from each axis comes light of one colour, and as much is taken away on the other side."""
@@ -173,7 +184,7 @@ class Studio:
         for geom in scene.geoms[: scene.ngeom]:
             geom.matid, geom.emission = -1, 0.0
         scene.nlight = 6
-        code = self._draw(view, NEAR_M)
+        code = self._draw(view)
         scene.nlight = 0
         for geom, (material, emission) in zip(scene.geoms[: scene.ngeom], self._colored):
             geom.matid, geom.emission = material, emission
@@ -181,16 +192,14 @@ class Studio:
         normal /= np.linalg.norm(normal, axis=2, keepdims=True)
         return normal
 
-    def _draw(
-        self, view: View, near_m: float, depth: Float32[ndarray, "height width"] | None = None
-    ) -> UInt8[ndarray, "height width 3"]:
-        """Colours of a pass; `depth` takes the depth buffer, bottom row first."""
+    def _draw(self, view: View) -> UInt8[ndarray, "height width 3"]:
+        """Colours of a pass."""
         mj = mujoco()
-        _aim(self._scene, view, near_m)
+        _aim(self._scene, view, NEAR_M)
         width, height = view.size_px
         picture, frame = np.empty((height, width, 3), np.uint8), mj.MjrRect(0, 0, width, height)
         mj.mjr_render(frame, self._scene, self._gl)
-        mj.mjr_readPixels(picture, depth, frame, self._gl)
+        mj.mjr_readPixels(picture, None, frame, self._gl)
         return picture[::-1]
 
 

@@ -15,11 +15,11 @@ from numpy import ndarray
 
 from hsimul3r.benchmark.camera.shot import AreaLight, Material, View, look_at
 
-SHADOW_PX: Final = 1024
+SHADOW_PX: Final = 768
 SHADOW_FOCAL_PX: Final = 0.5 * SHADOW_PX / np.tan(np.radians(62.0))
 OCCLUSION_M: Final = 0.6
 CEILING_M: Final = 2.5
-WIDEST_PX: Final = 70.0
+WIDEST_PX: Final = 52.0
 """Largest reach of a filter in a shadow map."""
 MATTE: Final = 0.85
 """From this roughness on a lamp's gloss is left out."""
@@ -180,6 +180,7 @@ _brightest = np.float32(BRIGHTEST)
 _shadow_focal, _shadow_middle, _widest = np.float32(SHADOW_FOCAL_PX), np.float32((SHADOW_PX - 1) / 2), np.float32(WIDEST_PX)
 _lift, _lift_per_m = np.float32(0.006), np.float32(0.002)
 _occlusion_m, _occlusion_m2, _occlusion_px = np.float32(OCCLUSION_M), np.float32(OCCLUSION_M**2), np.float32(180.0)
+_contrast = np.int16(24)
 _mirror, _matte = np.float32(0.04), np.float32(MATTE)
 
 
@@ -208,12 +209,14 @@ def _without_stairs(image, material, depth, normal):  # noqa: ANN001, ANN202 (co
     """
     height, width, _ = image.shape
     out, edge, grey = image.copy(), np.zeros((height, width), np.bool_), np.empty((height, width), np.int16)
+    for y in range(height):
+        for x in range(width):
+            grey[y, x] = np.int16(image[y, x, 0]) + np.int16(2) * np.int16(image[y, x, 1]) + np.int16(image[y, x, 2])
     for y in range(height - 1):
         for x in range(width - 1):
-            grey[y, x] = np.int16(image[y, x, 0]) + np.int16(2) * np.int16(image[y, x, 1]) + np.int16(image[y, x, 2])
-            if _is_edge(material, depth, normal, y, x, y, x + 1):
+            if abs(grey[y, x] - grey[y, x + 1]) >= _contrast and _is_edge(material, depth, normal, y, x, y, x + 1):
                 edge[y, x] = edge[y, x + 1] = True
-            if _is_edge(material, depth, normal, y, x, y + 1, x):
+            if abs(grey[y, x] - grey[y + 1, x]) >= _contrast and _is_edge(material, depth, normal, y, x, y + 1, x):
                 edge[y, x] = edge[y + 1, x] = True
     for y in range(1, height - 2):
         for x in range(1, width - 2):
@@ -248,7 +251,7 @@ def _overlap(grey, y, x, dy, dx):  # noqa: ANN001, ANN202 (compiled)
     """Share of a pixel that lies across the edge towards (dy, dx), which runs at a right angle to it."""
     here, across = int(grey[y, x]), int(grey[y + dy, x + dx])
     contrast = abs(here - across)
-    if contrast < 24:
+    if contrast < _contrast:
         return np.float32(0.0)
     back, back_end = _end_of_edge(grey, y, x, dy, dx, -1, here + across, contrast)
     forth, forth_end = _end_of_edge(grey, y, x, dy, dx, 1, here + across, contrast)
@@ -543,8 +546,10 @@ def _ambient(n, e, base, materials, row, ambient, share, above):  # noqa: ANN001
     rim = away * away * away * away
     fresnel = _mirror + (_one - _mirror) * smooth * smooth * rim * away
     sheen = np.float32(0.25) * materials[row, 2] * rim
-    r = _two * seen * n[0] - e[0], _two * seen * n[1] - e[1], _two * seen * n[2] - e[2]
-    on, mirrored = _from_axes(n, ambient, above), _from_axes(r, ambient, above)
+    on = mirrored = _from_axes(n, ambient, above)
+    if materials[row, 0] < _matte:
+        r = _two * seen * n[0] - e[0], _two * seen * n[1] - e[1], _two * seen * n[2] - e[2]
+        mirrored = _from_axes(r, ambient, above)
     bounce = np.float32(0.6) * (_one - share)
     return (
         share / _pi * (_one + bounce * base[0]) * (on[0] * (base[0] * (_one - _mirror) + sheen) + mirrored[0] * fresnel),
