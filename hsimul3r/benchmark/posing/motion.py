@@ -29,7 +29,7 @@ CHAIRS = ("dining_chair", "windsor_chair", "ladder_back_chair", "parsons_chair",
 SOFAS = ("two_seat_sofa", "three_seat_sofa", "chesterfield_sofa", "spindle_loveseat", "wing_chair", "lounge_armchair")
 TABLES = ("dining_table", "oval_table", "trestle_table", "writing_desk", "round_table")
 DESKS = ("dining_table", "trestle_table", "oval_table")
-RAILS = ("dining_chair", "ladder_back_chair", "parsons_chair", "cantilever_chair", "folding_chair")
+RAILS = ("dining_chair", "cantilever_chair", "folding_chair", "park_bench")
 LOW = ("step_stool", "ottoman", "coffee_table")
 
 
