@@ -93,8 +93,9 @@ class Studio:
         self._materials = lighting.material_rows(tuple(shot.materials[b.meshes[0].material] for b in self._batches))
         self._labels = np.array([shot.label(b.meshes[0].group) for b in self._batches], np.uint8)
         sizes = np.array([(lighting.SHADOW_PX,) * 2, *(view.pinhole.size_px for view in shot.views)])
-        self._model = _model(shot, self._batches, sizes.max(0))
-        self._context, self._gl = open_gl(self._model, *sizes.max(0).tolist())
+        self._size_px: tuple[int, ...] = tuple(sizes.max(0).tolist())
+        self._model = _model(shot, self._batches, self._size_px)
+        self._context, self._gl = open_gl(self._model, *self._size_px)
         self._gl.readDepthMap = mj.mjtDepthMap.mjDEPTH_ZEROFAR
         self._scene = _empty_scene(self._model)
         self._colored = [(geom.matid, geom.emission) for geom in self._scene.geoms[: self._scene.ngeom]]
@@ -112,7 +113,9 @@ class Studio:
         self._context.free()
 
     def picture(self, view: View) -> Picture:
-        """What `view.pinhole` sees, with its labels and depth."""
+        """What `view.pinhole` sees, with its labels and depth. Raises ValueError where it is larger than the shot's views."""
+        if any(side > most for side, most in zip(view.pinhole.size_px, self._size_px)):
+            raise ValueError(f"the studio draws up to {self._size_px} pixels, the view has {view.pinhole.size_px}")
         seen = self.surfaces(view.pinhole)
         light = lighting.radiance(seen, view.pinhole, self._lighting, self._materials)
         labels = np.where(np.isfinite(seen.depth), self._labels[seen.material], 0).astype(np.uint8)
@@ -210,11 +213,11 @@ def _by_kind(shot: Shot) -> list[tuple[TexturedMesh, ...]]:
     return [tuple(meshes) for _, meshes in groupby(ordered, key=lambda mesh: (mesh.group, mesh.material))]
 
 
-def _model(shot: Shot, batches: Sequence[_Batch], size: ndarray) -> MjModel:
+def _model(shot: Shot, batches: Sequence[_Batch], size_px: tuple[int, ...]) -> MjModel:
     """All meshes at the places that they have in the world, each with its picture."""
     mj = mujoco()
     spec = mj.MjSpec()
-    spec.visual.global_.offwidth, spec.visual.global_.offheight = size.tolist()
+    spec.visual.global_.offwidth, spec.visual.global_.offheight = size_px
     spec.visual.quality.offsamples = 0
     for name in dict.fromkeys(batch.meshes[0].material for batch in batches):
         image = cv2.convertScaleAbs(shot.materials[name].image, alpha=255)

@@ -180,3 +180,8 @@ def test_film_moves_the_person_as_a_new_model_would(shot: Shot, pictures: list[P
         np.testing.assert_allclose(moved.depth, expected.depth, rtol=1e-5)
         assert np.abs(moved.image.astype(int) - expected.image).mean() < 2.0
     assert (second.labels != first.labels).mean() > 0.005
+
+
+def test_view_larger_than_the_studio_is_refused(shot: Shot, pictures: list[Picture]):
+    with Studio(shot) as studio, pytest.raises(ValueError, match="draws up to"):
+        studio.picture(replace(shot.views[0], size_px=(1280, 960)))
