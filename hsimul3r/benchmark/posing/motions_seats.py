@@ -41,6 +41,10 @@ class Sitter:
         x, y, z = self.pelvis_m
         return x, min(self.back_y, y + SCOOT_M), z
 
+    def rests(self, place: Place, start_s: float, end_s: float) -> Anchor:
+        """The pelvis does not slide on the seat."""
+        return Anchor(joint="pelvis", place_m=(place[0], place[1], float("nan")), start_s=start_s, end_s=end_s)
+
     def above(self, forward_m: float, up_m: float) -> Place:
         """The pelvis before and over its place."""
         x, y, z = self.pelvis_m
@@ -53,10 +57,11 @@ def sit_down(stage: Stage) -> MotionPlan:
     keys = (
         Key(time_s=times[0], pose=_standing(stage)),
         Key(time_s=times[1], pose=_bowed(stage)),
-        Key(time_s=times[2], pose=_touching(stage), pelvis_m=sitter.above(0.02, 0.01)),
+        Key(time_s=times[2], pose=_touching(stage), pelvis_m=sitter.above(0.0, 0.01)),
         Key(time_s=times[3], pose=_seated(stage), pelvis_m=sitter.pelvis_m),
     )
-    return _plan(stage, sitter, keys, sitter.seated(times[2], FOREVER_S), _rests(times[3] - 0.15, FOREVER_S))
+    on_seat = sitter.rests(sitter.pelvis_m, times[2], FOREVER_S)
+    return _plan(stage, sitter, keys, sitter.seated(times[2], FOREVER_S), _rests(times[3] - 0.15, FOREVER_S), (on_seat,))
 
 
 def stand_up(stage: Stage) -> MotionPlan:
@@ -64,11 +69,12 @@ def stand_up(stage: Stage) -> MotionPlan:
     sitter, times = _sitter(stage), stage.times(0.15, 1.05, 1.75, 2.75)
     keys = (
         Key(time_s=times[0], pose=_seated(stage), pelvis_m=sitter.pelvis_m),
-        Key(time_s=times[1], pose=_touching(stage), pelvis_m=sitter.above(0.02, 0.01)),
+        Key(time_s=times[1], pose=_touching(stage), pelvis_m=sitter.above(0.0, 0.01)),
         Key(time_s=times[2], pose=_bowed(stage)),
         Key(time_s=times[3], pose=_standing(stage)),
     )
-    return _plan(stage, sitter, keys, sitter.seated(0.0, times[1]), _rests(0.0, times[0] + 0.2))
+    on_seat = sitter.rests(sitter.pelvis_m, 0.0, times[1])
+    return _plan(stage, sitter, keys, sitter.seated(0.0, times[1]), _rests(0.0, times[0] + 0.2), (on_seat,))
 
 
 def sit_back(stage: Stage) -> MotionPlan:
@@ -78,13 +84,14 @@ def sit_back(stage: Stage) -> MotionPlan:
     keys = (
         Key(time_s=times[0], pose=_standing(stage)),
         Key(time_s=times[1], pose=_bowed(stage)),
-        Key(time_s=times[2], pose=_touching(stage), pelvis_m=sitter.above(0.02, 0.01)),
+        Key(time_s=times[2], pose=_touching(stage), pelvis_m=sitter.above(0.0, 0.01)),
         Key(time_s=times[3], pose=leaning, pelvis_m=sitter.leaning_m),
         Key(time_s=times[4], pose=leaning, pelvis_m=sitter.leaning_m),
     )
     back = Hold(part="back", target=sitter.target, start_s=times[3], end_s=FOREVER_S, count=5)
     holds = (*sitter.seated(times[2], FOREVER_S), back)
-    return _plan(stage, sitter, keys, holds, _rests(times[3], FOREVER_S))
+    on_seat = sitter.rests(sitter.pelvis_m, times[2], times[2]), sitter.rests(sitter.leaning_m, times[3], FOREVER_S)
+    return _plan(stage, sitter, keys, holds, _rests(times[3], FOREVER_S), on_seat)
 
 
 def rise_from_back(stage: Stage) -> MotionPlan:
@@ -94,12 +101,13 @@ def rise_from_back(stage: Stage) -> MotionPlan:
     keys = (
         Key(time_s=times[0], pose=leaning, pelvis_m=sitter.leaning_m),
         Key(time_s=times[1], pose=leaning, pelvis_m=sitter.leaning_m),
-        Key(time_s=times[2], pose=_touching(stage), pelvis_m=sitter.above(0.02, 0.01)),
+        Key(time_s=times[2], pose=_touching(stage), pelvis_m=sitter.above(0.0, 0.01)),
         Key(time_s=times[3], pose=_bowed(stage)),
         Key(time_s=times[4], pose=_standing(stage)),
     )
     back = Hold(part="back", target=sitter.target, start_s=0.0, end_s=times[1], count=5)
-    return _plan(stage, sitter, keys, (*sitter.seated(0.0, times[2]), back), _rests(0.0, times[1]))
+    on_seat = sitter.rests(sitter.leaning_m, 0.0, times[1]), sitter.rests(sitter.pelvis_m, times[2], times[2])
+    return _plan(stage, sitter, keys, (*sitter.seated(0.0, times[2]), back), _rests(0.0, times[1]), on_seat)
 
 
 def reach_table(stage: Stage) -> MotionPlan:
@@ -116,15 +124,15 @@ def reach_table(stage: Stage) -> MotionPlan:
         for moment, pose in zip(t, (rest, _raising(sign), _reaching(sign), _reaching(sign), _raising(sign), rest))
     ]
     other = "right" if side == "left" else "left"
-    plan = _plan(stage, sitter, tuple(keys), sitter.seated(0.0, FOREVER_S), _rests(0.0, FOREVER_S, (other,)))
+    anchors = (
+        Anchor(joint=f"{side}_wrist", place_m=wrist, start_s=t[2], end_s=t[3]),
+        sitter.rests(sitter.pelvis_m, 0.0, FOREVER_S),
+    )
+    plan = _plan(stage, sitter, tuple(keys), sitter.seated(0.0, FOREVER_S), _rests(0.0, FOREVER_S, (other,)), anchors)
     return replace(
         plan,
         objects=(stage.standing(), stage.standing(1, at=(sitter.pelvis_m[0], near - depth))),
         holds=(*plan.holds, Hold(part=f"{side}_hand", target=table, start_s=t[2], end_s=t[3], count=8, stays=True)),
-        anchors=(
-            Anchor(joint=f"{side}_wrist", place_m=wrist, start_s=t[2], end_s=t[3]),
-            Anchor(joint="pelvis", place_m=(*sitter.pelvis_m[:2], float("nan")), start_s=0.0, end_s=FOREVER_S, sigma_m=0.01),
-        ),
     )
 
 
@@ -152,7 +160,12 @@ def _rests(start_s: float, end_s: float, sides: tuple[str, ...] = ("left", "righ
 
 
 def _plan(
-    stage: Stage, sitter: Sitter, keys: tuple[Key, ...], holds: tuple[Hold, ...], rests: tuple[ThighRest, ...]
+    stage: Stage,
+    sitter: Sitter,
+    keys: tuple[Key, ...],
+    holds: tuple[Hold, ...],
+    rests: tuple[ThighRest, ...],
+    anchors: tuple[Anchor, ...],
 ) -> MotionPlan:
     return MotionPlan(
         betas=stage.betas,
@@ -161,6 +174,7 @@ def _plan(
         keys=keys,
         stances=sitter.stances,
         holds=holds,
+        anchors=anchors,
         thigh_rests=rests,
     )
 
