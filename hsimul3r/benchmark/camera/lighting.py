@@ -173,7 +173,8 @@ def _camera_row(view: View) -> Float32[ndarray, "15"]:
     return np.concatenate([[view.focal_px, *view.K[:2, 2]], -R.T @ t, R.ravel()]).astype(np.float32)
 
 
-_fast = njit(cache=True, fastmath={"nsz", "arcp", "contract", "reassoc"}, error_model="numpy")
+_fast = njit(cache=True, error_model="numpy")
+"""Without fastmath: with it, code just compiled and code from the cache round differently, and a second build differs."""
 _half, _one, _two, _four, _pi = np.float32(0.5), np.float32(1.0), np.float32(2.0), np.float32(4.0), np.float32(np.pi)
 _far, _tiny = np.float32(1e6), np.float32(1e-7)
 _brightest = np.float32(BRIGHTEST)
