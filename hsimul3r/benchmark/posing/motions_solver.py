@@ -5,7 +5,7 @@ Nonlinear least squares (Levenberg-Marquardt) over local rotations exp(psi_fj) b
     sum_f  |psi_f - reference|^2 / s_r^2  +  |second difference of psi, root|^2 / (s_a dt^2)^2      smooth, near the keys
          + |point - place|^2 / s^2 of standing soles, anchored joints, lifted feet on their way       Targets
          + (distance of the k nearest points of a held part)^2 / s_c^2                                Hold
-         + relu(depth - 1.5 mm)^2 / s_p^2 of every skin sample in objects, floor and thighs
+         + relu(depth - 0.8 mm)^2 / s_p^2 of every skin sample in objects, floor and thighs
          + relu(way of the zero-moment point out of the support polygon)^2 / s_z^2
 
 Frames couple to the next two only, so the normal equations are a band of 207 diagonals, solved by Cholesky.

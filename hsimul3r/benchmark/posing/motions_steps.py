@@ -58,7 +58,7 @@ def push_cart(stage: Stage) -> MotionPlan:
 
 
 def _wrist(side: str, sign: int, handle: Float[ndarray, "3"], target: str) -> Anchor:
-    place = sign * 0.13, float(handle[1]) + 0.06, float(handle[2]) + 0.035
+    place = sign * 0.10, float(handle[1]) + 0.06, float(handle[2]) + 0.035
     return Anchor(joint=f"{side}_wrist", place_m=place, start_s=0, end_s=FOREVER_S, target=target)
 
 
