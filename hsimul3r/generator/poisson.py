@@ -17,7 +17,7 @@ from hsimul3r.generator.protocol import Candidate, Observation
 from hsimul3r.geometry.cameras import camera_centers
 from hsimul3r.geometry.decompose import convex_pieces
 from hsimul3r.geometry.plane_sweep import OBJECT, SweepConfig, sweep_object
-from hsimul3r.geometry.poisson import PoissonConfig, oriented_normals, poisson_surface
+from hsimul3r.geometry.poisson import PoissonConfig, is_typical, oriented_normals, poisson_surface
 
 FAMILY = "poisson"
 
@@ -34,6 +34,8 @@ class PointSurfaceConfig:
     """Convex parts for the simulation."""
     density_kg_m3: float = 150.0
     friction: float = 0.8
+    outlier_deviations: float = 2.0
+    """Points farther from their neighbours than usual by so many standard deviations are left out."""
     sweep: SweepConfig = field(default_factory=SweepConfig)
     surface: PoissonConfig = field(default_factory=PoissonConfig)
 
@@ -59,15 +61,19 @@ class PoissonGenerator:
         return (self._candidate(*surface, len(points)),)
 
     def _points(self, observation: Observation) -> tuple[Float[ndarray, "points 3"], Float[ndarray, "points 3"]]:
-        """All points above the floor, and from where each was seen."""
+        """All points above the floor but outliers, and from where each was seen."""
         tracks = self.motion.tracks
         is_on = points_on_object(tracks, observation, self.cfg.fewest_views) & ~self.motion.is_floor_point
         middle = np.array([*box_centre(observation), MIDDLE_HEIGHT_M])
         swept, eyes = sweep_object(observation.cameras, self.images, observation.labels, middle, self.cfg.sweep)
         points = np.concatenate([tracks.points[is_on], swept])
         eyes = np.concatenate([viewpoints(tracks, observation.cameras)[is_on], eyes])
-        is_above = points[:, 2] > 0.0
-        return points[is_above], eyes[is_above]
+        kept = points[:, 2] > 0.0
+        if kept.sum() > self.cfg.surface.neighbours:
+            kept[kept] = is_typical(
+                points[kept], neighbours=self.cfg.surface.neighbours, deviations=self.cfg.outlier_deviations
+            )
+        return points[kept], eyes[kept]
 
     def _candidate(self, vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"], count: int) -> Candidate:
         T = np.eye(4)

@@ -2,14 +2,15 @@
 
 The gradient of the solid's smoothed indicator is the smoothed field of inward normals V, so that laplace(chi) = div(V). Here V
 is a sum of Gaussians as wide as the points lie apart, each weighted by the area its point stands for, the equation is solved
-by FFT, and the surface is where chi has the mean of its values at the points. No screening and no octree: the points that
-sparse views leave on one object are some hundreds at most.
+by FFT, and the surface is where chi has the mean of its values at the points. Where no points are it would bulge, so that it is
+cut off at their slightly grown convex hull. No screening and no octree: one object has some thousands of points at most.
 """
 
 from dataclasses import dataclass
 
+import manifold3d
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.spatial import KDTree
@@ -29,6 +30,10 @@ class PoissonConfig:
     """Empty space around the points, relative to that extent."""
     spread: float = 1.5
     """Width of a point's Gaussian in units of the median distance to the third neighbour; at least one cell."""
+    bound_cells: float = 1.5
+    """How far the solid may reach beyond the points' convex hull, along their longest extent."""
+    tolerance_cells: float = 0.2
+    """How far the surface may be moved to save triangles."""
     neighbours: int = 8
     """Points that say how the surface lies at one of them."""
 
@@ -67,7 +72,11 @@ def poisson_surface(
     outside = np.ones(chi.shape, bool)
     outside[1:-1, 1:-1, 1:-1] = False
     field = np.where(outside, np.abs(level - chi), level - chi) / np.abs(chi).max()
-    return _largest(*isosurface(field, low=origin, spacing_m=cell), name)
+    vertices, faces = isosurface(field, low=origin, spacing_m=cell)
+    if not len(faces):
+        raise BadMesh(name, "has no inside: its points bound no solid")
+    bound = _hull(points, 1.0 + 2.0 * cfg.bound_cells * cell / extent)
+    return _largest(manifold_of(vertices, faces, name) ^ bound, name, tolerance_m=cfg.tolerance_cells * cell)
 
 
 def _indicator(
@@ -93,8 +102,22 @@ def _splat(
     return grid
 
 
-def _largest(vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"], name: str) -> Surface:
-    """The surface's connected solid of the largest volume."""
-    if not len(faces):
+def _hull(points: Float[ndarray, "points 3"], scale: float) -> manifold3d.Manifold:
+    """Convex hull of the points, grown about the middle of their box."""
+    middle = (points.min(axis=0) + points.max(axis=0)) / 2
+    return manifold3d.Manifold.hull_points((middle + scale * (points - middle)).tolist())
+
+
+def _largest(made: manifold3d.Manifold, name: str, *, tolerance_m: float) -> Surface:
+    """The connected solid of the largest volume, with as few triangles as the tolerance allows."""
+    pieces = [piece for piece in made.decompose() if piece.volume() > 0]
+    if not pieces:
         raise BadMesh(name, "has no inside: its points bound no solid")
-    return surface_of(max(manifold_of(vertices, faces, name).decompose(), key=lambda piece: piece.volume()), name)
+    return surface_of(max(pieces, key=lambda piece: piece.volume()).simplify(tolerance_m), name)
+
+
+def is_typical(points: Float[ndarray, "points 3"], *, neighbours: int, deviations: float) -> Bool[ndarray, "points"]:
+    """Points whose mean distance to their neighbours is not above the mean over all points by so many standard deviations."""
+    distance, _ = KDTree(points).query(points, k=min(neighbours + 1, len(points)))
+    mean = distance[:, 1:].mean(axis=1)
+    return mean <= mean.mean() + deviations * mean.std()

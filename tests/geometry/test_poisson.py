@@ -3,7 +3,7 @@ import pytest
 
 from hsimul3r.errors import BadMesh
 from hsimul3r.geometry.mesh import is_watertight, solid
-from hsimul3r.geometry.poisson import PoissonConfig, oriented_normals, poisson_surface
+from hsimul3r.geometry.poisson import PoissonConfig, is_typical, oriented_normals, poisson_surface
 
 CENTRE, RADIUS = np.array([0.3, -1.0, 0.5]), 0.4
 
@@ -47,3 +47,15 @@ def test_normals_look_at_the_viewpoint():
 def test_points_in_one_place_are_refused():
     with pytest.raises(BadMesh, match="one place"):
         poisson_surface(np.zeros((5, 3)), np.tile([0, 0, 1.0], (5, 1)), cfg=PoissonConfig())
+
+
+def test_a_flat_patch_does_not_bulge_beyond_its_points():
+    points = np.random.default_rng(0).uniform([-0.5, -0.5, 0.0], [0.5, 0.5, 0.02], (400, 3))
+    vertices, _ = poisson_surface(points, np.tile([0, 0, 1.0], (400, 1)), cfg=PoissonConfig())
+    assert np.ptp(vertices[:, 2]) < 0.03 and np.ptp(vertices[:, 0]) < 1.2
+
+
+def test_a_stray_point_is_no_typical_one():
+    points, _ = sphere()
+    kept = is_typical(np.concatenate([points, [[3.0, 0, 0]]]), neighbours=8, deviations=2.0)
+    assert not kept[-1] and kept[:-1].mean() > 0.95
