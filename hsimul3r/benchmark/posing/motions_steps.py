@@ -11,7 +11,7 @@ from hsimul3r.benchmark.posing.motions_plan import Anchor, Hold, Key, MotionPlan
 from hsimul3r.benchmark.posing.motions_problem import FPS, minimum_jerk
 from hsimul3r.benchmark.posing.motions_stage import FOREVER_S, HANGING, SIDES, Stage
 
-GRIP = Arm(flex=28, lower=76, elbow=58, pronate=62, extend=12, curl=52)
+GRIP = Arm(flex=28, lower=76, elbow=58, pronate=72, extend=20, curl=18)
 PUSHING_LEG = Leg(hip=10, abduct=3, turn=4, knee=14, ankle=8)
 
 
@@ -58,7 +58,7 @@ def push_cart(stage: Stage) -> MotionPlan:
 
 
 def _wrist(side: str, sign: int, handle: Float[ndarray, "3"], target: str) -> Anchor:
-    place = sign * 0.10, float(handle[1]) + 0.06, float(handle[2]) + 0.035
+    place = sign * 0.11, float(handle[1]) + 0.065, float(handle[2]) + 0.05
     return Anchor(joint=f"{side}_wrist", place_m=place, start_s=0, end_s=FOREVER_S, target=target)
 
 
