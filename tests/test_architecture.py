@@ -22,7 +22,7 @@ UPSTREAM = {
     "smplx",
     "torchvision",
 }
-BUILD_TIME = {"anny", "bpy", "onnx", "tensorflow", "tf2onnx"}
+BUILD_TIME = {"anny", "bpy", "infinigen", "onnx", "tensorflow", "tf2onnx"}
 ENGINES = {"mujoco", "mujoco_warp", "isaacgym", "rl_games"}
 ORDER = {"hsimul3r.pipeline", "hsimul3r.experiment", "hsimul3r.cli"}
 

@@ -20,6 +20,7 @@ from hsimul3r.body.model import embedded_body
 from hsimul3r.errors import NotInView
 
 SIZE_PX = (960, 720)
+FILM_PX = (640, 480)
 FULL_FRAME_DIAGONAL_MM = 43.27
 RING_DEG: Final = tuple(20.0 * step for step in range(-7, 9))
 VIEW_SETS: Final = {4: (4, 6, 8, 10), 10: tuple(range(3, 13)), 16: tuple(range(16))}
@@ -81,12 +82,15 @@ def film(staged: Staged, rng: Rng, moving: bool) -> tuple[View, ...]:
     exposure = float(rng.normal(0, 0.12))
     if not moving:
         still = replace(_aimed(points, _stand(points, azimuth, distance, height), lens), exposure=exposure)
-        return (still,) * frames
+        return (_for_film(still),) * frames
     sway, turn = _shake(staged, rng)
-    return tuple(
-        replace(_turned(_aimed(points, _stand(points, at, distance, height) + step, lens), angles), exposure=exposure)
-        for at, step, angles in zip(path, sway, turn)
-    )
+    aimed = (_aimed(points, _stand(points, at, distance, height) + step, lens) for at, step in zip(path, sway))
+    return tuple(replace(_for_film(_turned(view, angles)), exposure=exposure) for view, angles in zip(aimed, turn))
+
+
+def _for_film(view: View) -> View:
+    """The same view in the size of a film's frames."""
+    return replace(view, size_px=FILM_PX, focal_px=view.focal_px * FILM_PX[0] / view.size_px[0])
 
 
 def outline(staged: Staged) -> Points:
