@@ -5,10 +5,24 @@ The command line prints the message of a `Hsimul3rError` and exits with code 2; 
 
 import difflib
 from pathlib import Path
+from typing import Any
 
 
 class Hsimul3rError(Exception):
-    """Base of everything that is the input's or the environment's fault, never a bug of the code."""
+    """Base of everything that is the input's or the environment's fault, never a bug of the code.
+
+    It passes from a worker process to its parent whole, whatever its own class asks for when it is made.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remade, (type(self), self.args, self.__dict__)
+
+
+def _remade(kind: type[Hsimul3rError], args: tuple[Any, ...], state: dict[str, Any]) -> Hsimul3rError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 class MissingPackage(Hsimul3rError):
