@@ -4,7 +4,7 @@ by colour, and a shape fitted to all views as the prior of a second, better segm
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from PIL import Image
 
 from hsimul3r.artifacts import Capture, HumanMotion, ObjectHint, ObjectView, ObjectViews, People, Provenance
 from hsimul3r.errors import BadCapture, NoObject
+from hsimul3r.generator.families import family
 from hsimul3r.generator.fit import FitConfig, ParametricGenerator
 from hsimul3r.generator.objective import is_usable
 from hsimul3r.generator.protocol import Candidate, Observation, Support
@@ -26,7 +27,7 @@ from hsimul3r.geometry.silhouette import rasterize_depth
 from hsimul3r.perception.background import ParallaxConfig, evidence, floor_plane, walls
 from hsimul3r.perception.object_boxes import Located, Sighting, cut_box, predicted_box, region_of, without_doubles
 from hsimul3r.perception.object_masks import OBJECT, PERSON_MARGIN_PX, UNKNOWN, segment, widen
-from hsimul3r.perception.object_search import Found, SearchConfig, search
+from hsimul3r.perception.object_search import Found, SearchConfig, search, usual_place
 from hsimul3r.progress import Progress
 from stages.adapters.nanodet import detect_objects
 
@@ -39,6 +40,9 @@ CATEGORY_OF_NAME = {
     "suitcase": "box",
 }
 """conventions.OBJECT_CATEGORIES by the detector's names."""
+
+MIN_TABLE_ABOVE_SEAT_M = 0.15
+"""Room for thighs between a seat and the top of a table before it."""
 
 Images = Sequence[UInt8[ndarray, "height width 3"]]
 Masks = tuple[Bool[ndarray, "height width"], ...]
@@ -64,6 +68,10 @@ class PerceiveObjectsConfig:
     min_first_agreement: float = 0.2
     """The same against the seat that a sitter's posture suggests."""
     min_views: int = 2
+    min_own_agreement: float = 0.6
+    """Masks whose shape does not carry what it must, count where their mean overlap (IoU) with it is at least this."""
+    max_shared: float = 0.5
+    """Of two objects whose masks overlap more (mean IoU over the views), the second is the first once more."""
     sitter_reach_m: float = 0.9
     use_parallax: bool = True
     """Whether what the other views show of floor and walls counts, beside the colours."""
@@ -99,7 +107,8 @@ def run(
     seen = _evidence(images, persons, motion, postures, cfg) if cfg.use_parallax else (None,) * len(images)
     perceiver = Perceiver(images, persons, motion, supports, seen, cfg)
     if capture.objects:
-        views = [perceiver.perceive(target) for target in progress.track(named_targets(capture, motion), "segmenting objects")]
+        named = progress.track(named_targets(capture, motion), "segmenting objects")
+        views = [view for target in named for view in perceiver.perceive(target)]
     else:
         found = find(images, motion, postures, supports, cfg)
         views = perceiver.real_ones(targets(found.near, motion), progress) or perceiver.real_ones(
@@ -176,32 +185,49 @@ class Perceiver:
                 is_demanded = target.must_carry is not None and target.must_carry.kind != "hand"
                 if self.cfg.use_parallax and not is_demanded:
                     by_colour.perceive(target)
-                views.append(self.perceive(target))
+                for view in self.perceive(target):
+                    if all(mask_overlap(view, other) < self.cfg.max_shared for other in views):
+                        views.append(view)
             except NoObject as error:
                 progress.say(f"  left out: {error}")
         return views
 
-    def perceive(self, target: Target) -> ObjectView:
+    def perceive(self, target: Target) -> tuple[ObjectView, ...]:
         """Segment by colour, then alternate: fit a shape to all masks, segment again with the shape as prior.
 
-        A seat that the detector saw below a sitter but whose masks fit no seat is left to the sitter's posture: all unknown.
-        Raises `NoObject` where fewer than two views have a mask, or the shape does not carry what it must.
+        Thighs and hands hide the height of what they rest on: masks that agree with one shape in all views are kept though its
+        seat or top lies elsewhere. A seat below a sitter whose masks do not agree is left to the sitter's posture: all unknown.
+        A top far above the seat is what the sitter sits at, and the seat comes second, left to the posture.
+        Raises `NoObject` where fewer than two views have a mask, or nothing but the body part says that anything is there.
         """
         shapes = self._expected(target)
         labels = self._segment(target, shapes)
         if shapes is not None:
             labels = _trusted(target, labels, shapes, self.cfg.min_first_agreement)
+        agreement = 0.0
         for _ in range(self.cfg.rounds):
             shape = self._fit(target, labels)
             shapes = self._silhouettes(shape)
-            labels = _trusted(target, self._segment(target, shapes), shapes, self.cfg.min_agreement)
-        if target.must_carry is not None and not carries(shape, target.must_carry):
-            if target.must_carry.kind != "seat" or target.score == 0.0:
-                raise NoObject(f"Nothing that could carry a person's {target.must_carry.kind} was found below it.")
-            labels = tuple(None if image is None else np.full_like(image, UNKNOWN) for image in labels)
-        return ObjectView(
-            name=target.name, category=target.category, score=target.score, boxes_px=target.boxes_px, labels=labels
-        )  # fmt: skip
+            segmented = self._segment(target, shapes)
+            agreement = _mean_agreement(segmented, shapes)
+            labels = _trusted(target, segmented, shapes, self.cfg.min_agreement)
+        support = target.must_carry
+        if support is None or carries(shape, support):
+            return (_view(target, labels),)
+        agrees = agreement >= self.cfg.min_own_agreement
+        if target.score == 0.0 or (support.kind != "seat" and not agrees):
+            raise NoObject(f"Nothing that could carry a person's {support.kind} was found below it.")
+        if support.kind == "seat" and agrees and _is_table_before(shape, support):
+            return _view(target, labels), self._seat(target, support)
+        return (_view(target, labels if agrees else _all_unknown(labels)),)
+
+    def _seat(self, target: Target, support: Support) -> ObjectView:
+        """What a sitter's posture alone says of the seat, in boxes of usual size."""
+        place = Located(region=usual_place(support, self.cfg.search), sightings=(), must_carry=support)
+        boxes = _boxes(place, self.motion)
+        seat = replace(target, name=f"{target.name}_seat", category="chair", boxes_px=boxes, score=0.0)
+        unknown = [np.full(image.shape[:2], UNKNOWN, np.uint8) for image in self.images]
+        return _view(seat, tuple(one if np.isfinite(box).all() else None for one, box in zip(unknown, boxes)))
 
     def _expected(self, target: Target) -> Masks | None:
         """Silhouettes of the seat that a sitter's posture suggests."""
@@ -322,6 +348,35 @@ def _trusted(target: Target, labels: Labels, shapes: Masks, min_agreement: float
             image = np.full_like(image, UNKNOWN)
         kept.append(image)
     return tuple(kept)
+
+
+def _view(target: Target, labels: Labels) -> ObjectView:
+    return ObjectView(
+        name=target.name, category=target.category, score=target.score, boxes_px=target.boxes_px, labels=labels
+    )  # fmt: skip
+
+
+def _all_unknown(labels: Labels) -> Labels:
+    return tuple(None if image is None else np.full_like(image, UNKNOWN) for image in labels)
+
+
+def _is_table_before(shape: Candidate, seat: Support) -> bool:
+    """Whether a shape is no seat and its top is so high above a sitter's that nobody sits on it."""
+    kind = family(shape.family)
+    return not kind.is_seat and shape.parameters[kind.support] - seat.point[2] > MIN_TABLE_ABOVE_SEAT_M
+
+
+def mask_overlap(one: ObjectView, other: ObjectView) -> float:
+    """Mean overlap (IoU) of the masks of two objects over the views where either has one."""
+    pairs = [(a == OBJECT, b == OBJECT) for a, b in zip(one.labels, other.labels) if a is not None and b is not None]
+    overlaps = [iou(a, b) for a, b in pairs if a.any() or b.any()]
+    return float(np.mean(overlaps)) if overlaps else 0.0
+
+
+def _mean_agreement(labels: Labels, shapes: Masks) -> float:
+    """Mean overlap (IoU) of masks and shapes over the views that have one, unknown pixels left out."""
+    overlaps = [iou(image == OBJECT, shape, image == UNKNOWN) for image, shape in zip(labels, shapes) if image is not None]
+    return float(np.mean(overlaps)) if overlaps else 0.0
 
 
 def _unique_names(names: Sequence[str]) -> list[str]:

@@ -72,6 +72,12 @@ def search(
     return Found(near=tuple(near[: cfg.most_objects]), far=tuple(far[:1]))
 
 
+def usual_place(support: Support, cfg: SearchConfig) -> Region:
+    """Where something of usual size must stand to carry a body part."""
+    radius, height = {"seat": cfg.seat_size_m, "foot": cfg.foot_size_m, "hand": cfg.hand_size_m}[support.kind]
+    return Region(xy=support.point[:2], radius_m=radius, height_m=max(height, float(support.point[2]) + 0.03))
+
+
 def _is_used(sighting: Sighting, objects: Sequence[Located]) -> bool:
     return any(sighting is used for one in objects for used in one.sightings)
 
@@ -94,9 +100,7 @@ def _below(support: Support, sightings: Sequence[Sighting], cameras: Cameras, cf
     """What carries a body part: from boxes that show its place, else of usual size."""
     showing = [s for s in sightings if _shows(s, support.point, cameras)]
     if not showing:
-        radius, height = {"seat": cfg.seat_size_m, "foot": cfg.foot_size_m, "hand": cfg.hand_size_m}[support.kind]
-        region = Region(xy=support.point[:2], radius_m=radius, height_m=max(height, float(support.point[2]) + 0.03))
-        return Located(region=region, sightings=(), must_carry=support)
+        return Located(region=usual_place(support, cfg), sightings=(), must_carry=support)
     best = tuple({s.view: s for s in sorted(showing, key=lambda s: s.score)}.values())
     agreed = region_of(best, cameras) if len(best) > 1 else None
     if agreed is not None and agreed.gap_m(support.point[None]) < EXPLAINED_GAP_M:

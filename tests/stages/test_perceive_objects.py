@@ -3,9 +3,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from hsimul3r.artifacts import ObjectViews
+from hsimul3r.artifacts import ObjectView, ObjectViews
 from hsimul3r.errors import BadCapture, NoObject
 from hsimul3r.generator.fit import FitConfig
+from hsimul3r.generator.protocol import Support
 from hsimul3r.geometry.masks import iou
 from hsimul3r.perception.object_boxes import Sighting, cut_box, locate, predicted_box, region_of, without_doubles
 from hsimul3r.progress import Progress
@@ -80,6 +81,49 @@ def test_given_masks_are_kept_but_for_what_people_hide(table, tmp_path):
     seen = perceive(table, named(table, hint(table, category="table", has_masks=True)), tmp_path).objects[0]
     for labels, mask in zip(seen.labels, table.masks):
         np.testing.assert_array_equal(labels[labels != 2] == 1, mask[labels != 2])
+
+
+def perceive_carrying(scene, height_m, score):
+    """Views of the painted table where a sitter's seat is said to be `height_m` above the floor."""
+    place = scene.asset.T_world_object[:3, 3]
+    target = perceive_objects.Target(
+        name="thing", category="table", score=score, boxes_px=boxes_of(scene.masks), masks=(None,) * len(scene.images),
+        must_carry=Support(kind="seat", point=np.array([place[0], place[1], height_m])),
+    )  # fmt: skip
+    cfg = perceive_objects.PerceiveObjectsConfig(rounds=1, fit=QUICK)
+    nothing = (None,) * len(scene.images)
+    return perceive_objects.Perceiver(scene.images, scene.people.masks, scene.motion, (), nothing, cfg).perceive(target)
+
+
+@pytest.mark.slow
+def test_a_table_before_a_sitter_is_kept_and_the_seat_left_to_the_posture(table):
+    views = perceive_carrying(table, table.asset.vertices[:, 2].max() - 0.3, score=1.0)
+    assert [view.name for view in views] == ["thing", "thing_seat"]
+    assert min(iou(labels == 1, mask, labels == 2) for labels, mask in zip(views[0].labels, table.masks)) > 0.7
+    assert all((labels == 2).all() for labels in views[1].labels)
+
+
+@pytest.mark.slow
+def test_masks_that_agree_are_kept_though_the_seat_seems_higher(table):
+    views = perceive_carrying(table, table.asset.vertices[:, 2].max() + 0.12, score=1.0)
+    assert len(views) == 1
+    assert min(iou(labels == 1, mask, labels == 2) for labels, mask in zip(views[0].labels, table.masks)) > 0.7
+
+
+@pytest.mark.slow
+def test_what_only_a_body_demands_must_carry_it(table):
+    with pytest.raises(NoObject, match="seat"):
+        perceive_carrying(table, table.asset.vertices[:, 2].max() + 0.12, score=0.0)
+
+
+def test_an_object_found_twice_counts_once(table):
+    def view(masks):
+        labels = tuple(mask.astype(np.uint8) for mask in masks)
+        return ObjectView(name="one", category="table", score=1.0, boxes_px=boxes_of(table.masks), labels=labels)
+
+    moved = [np.roll(mask, 200, axis=1) for mask in table.masks]
+    assert perceive_objects.mask_overlap(view(table.masks), view(table.masks)) == 1.0
+    assert perceive_objects.mask_overlap(view(table.masks), view(moved)) < 0.3
 
 
 def test_a_box_outside_the_picture_is_refused(table, tmp_path):
