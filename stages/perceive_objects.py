@@ -69,7 +69,7 @@ class PerceiveObjectsConfig:
     """The same against the seat that a sitter's posture suggests."""
     min_views: int = 2
     min_own_agreement: float = 0.6
-    """Masks whose shape does not carry what it must, count where their mean overlap (IoU) with it is at least this."""
+    """Masks whose shape does not carry what it must, count where their overlap (IoU) with it is at least this in all views."""
     max_shared: float = 0.5
     """Of two objects whose masks overlap more (mean IoU over the views), the second is the first once more."""
     sitter_reach_m: float = 0.9
@@ -209,7 +209,7 @@ class Perceiver:
             shape = self._fit(target, labels)
             shapes = self._silhouettes(shape)
             segmented = self._segment(target, shapes)
-            agreement = _mean_agreement(segmented, shapes)
+            agreement = _least_agreement(segmented, shapes)
             labels = _trusted(target, segmented, shapes, self.cfg.min_agreement)
         support = target.must_carry
         if support is None or carries(shape, support):
@@ -373,10 +373,10 @@ def mask_overlap(one: ObjectView, other: ObjectView) -> float:
     return float(np.mean(overlaps)) if overlaps else 0.0
 
 
-def _mean_agreement(labels: Labels, shapes: Masks) -> float:
-    """Mean overlap (IoU) of masks and shapes over the views that have one, unknown pixels left out."""
+def _least_agreement(labels: Labels, shapes: Masks) -> float:
+    """Least overlap (IoU) of mask and shape over the views that have one, unknown pixels left out."""
     overlaps = [iou(image == OBJECT, shape, image == UNKNOWN) for image, shape in zip(labels, shapes) if image is not None]
-    return float(np.mean(overlaps)) if overlaps else 0.0
+    return min(overlaps, default=0.0)
 
 
 def _unique_names(names: Sequence[str]) -> list[str]:
