@@ -11,7 +11,7 @@ import yaml
 from hsimul3r.benchmark.camera.rig import VIEW_SETS
 from hsimul3r.config import PipelineConfig, override
 from hsimul3r.errors import BadCapture, BadConfig, NoCases
-from hsimul3r.files import write_whole
+from hsimul3r.files import whole_folders, write_whole
 from hsimul3r.images import SUFFIXES
 
 DIFFICULTIES = ("easy", "medium", "hard")
@@ -154,7 +154,7 @@ def selected(
 
 def find_cases(data: Path, experiment: Experiment, *, split: str = "all", names: Sequence[str] = ()) -> tuple[CaseFolder, ...]:
     """Cases with photos in `data`, in the order of their names; of one split or "all", or those named. Raises `NoCases`."""
-    folders = sorted(path for path in data.iterdir() if (path / "truth").is_dir()) if data.is_dir() else []
+    folders = [path for path in whole_folders(data) if (path / "truth").is_dir()]
     cases = [CaseFolder(name=path.name, folder=path, difficulty=_difficulty(path, experiment)) for path in folders]
     cases = [case for case in cases if case.photos]
     unknown = sorted(set(names) - {case.name for case in cases})

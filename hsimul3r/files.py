@@ -45,6 +45,12 @@ def remove(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def whole_folders(parent: Path) -> list[Path]:
+    """Folders in `parent`, sorted, without those that `fresh_folder` is still writing; none where there is no `parent`."""
+    folders = sorted(path for path in parent.iterdir() if path.is_dir()) if parent.is_dir() else []
+    return [folder for folder in folders if folder.suffix not in (".tmp", ".old")]
+
+
 def mend_folders(parent: Path) -> None:
     """Put back what a kill between the two renames of `fresh_folder` left, and drop half-written folders."""
     for old in parent.glob("*.old"):
