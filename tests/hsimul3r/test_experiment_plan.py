@@ -86,6 +86,7 @@ def test_cases_are_found_by_split_and_name_and_videos_are_left_out(tmp_path, shi
     case_folder(tmp_path, "b_easy", 4, {"split": "easy"})
     case_folder(tmp_path, "a_hard", 4, {"split": "hard"})
     case_folder(tmp_path, "c_film", 0, {"split": "easy"})
+    (tmp_path / "d_being_written.tmp" / "truth").mkdir(parents=True)
     (tmp_path / "refused").mkdir()
     assert [case.name for case in find_cases(tmp_path, shipped)] == ["a_hard", "b_easy"]
     assert [case.name for case in find_cases(tmp_path, shipped, split="easy")] == ["b_easy"]
