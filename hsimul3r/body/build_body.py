@@ -338,14 +338,14 @@ def write(
     }
     faces = rest.faces.astype(np.uint16 if len(rest.vertices) < 65536 else np.uint32)
     exact = {name: value.astype(np.float32) for name, value in table.items()}
-    np.savez_compressed(path, f=faces, **(stepped(exact) if is_stepped else exact))
+    np.savez_compressed(path, allow_pickle=False, f=faces, **(stepped(exact) if is_stepped else exact))
 
 
 def stepped(table: dict[str, ndarray]) -> dict[str, ndarray]:
     """The big tables as integers with their step beside them: half the file, and off by half a step at most."""
-    steps = {f"{name}_step": np.float32(np.abs(table[name]).max() / np.iinfo(np.int16).max) for name in STEPPED}
-    counts = {name: np.round(table[name] / steps[f"{name}_step"]).astype(np.int16) for name in STEPPED}
-    return table | counts | steps
+    steps = {name: np.asarray(np.abs(table[name]).max() / np.iinfo(np.int16).max, np.float32) for name in STEPPED}
+    counts: dict[str, ndarray] = {name: np.round(table[name] / steps[name]).astype(np.int16) for name in STEPPED}
+    return table | counts | {f"{name}_step": step for name, step in steps.items()}
 
 
 def shared_points(rest: Rest, directions: ndarray, labels: list[str], rows: dict[str, ndarray]) -> dict[str, ndarray]:
