@@ -15,7 +15,6 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -28,6 +27,7 @@ from hsimul3r.errors import FolderBusy, FolderUnusable, Hsimul3rError, WorkersDi
 from hsimul3r.experiment_plan import CaseFolder, Costs, Experiment, Outcome, Row, find_cases, with_views
 from hsimul3r.files import write_whole
 from hsimul3r.pipeline import build_simulation, hold, observe, place_objects
+from hsimul3r.processes import single_threaded
 from hsimul3r.progress import Progress
 from hsimul3r.report.table_plots import write_plots
 from hsimul3r.report.tables import broken_bounds, summarise, write_tables
@@ -104,7 +104,7 @@ def run_experiment(
     tasks = [Task(case=with_views(case, count, out / "captures"), views=count, out=out) for count in views for case in cases]
     outcomes: list[Outcome] = []
     total = len(tasks) * (1 + len(seeds))
-    with _single_threaded(), progress.bar("cases observed and rows run", total) as advance:
+    with single_threaded(), progress.bar("cases observed and rows run", total) as advance:
         for task, found in _in_processes(tasks, rows, seeds, workers):
             outcomes += found
             _say(task, found, progress)
@@ -245,22 +245,6 @@ def _say(task: Task, found: Sequence[Outcome], progress: Progress) -> None:
     for outcome in found:
         if outcome.error:
             progress.say(f"{outcome.row}, {task.name}, seed {outcome.seed}: {outcome.error}")
-
-
-@contextmanager
-def _single_threaded() -> Iterator[None]:
-    """Processes started inside compute on one thread each."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _end_with(parent: int) -> None:

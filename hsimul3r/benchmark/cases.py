@@ -20,8 +20,6 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, zip_longest
 from typing import Final
 
-import numpy as np
-
 from hsimul3r.benchmark.objects.catalogue import CATALOGUE, build_furniture
 from hsimul3r.benchmark.objects.pieces import Furniture
 from hsimul3r.benchmark.posing.motion import MOTIONS
@@ -84,7 +82,8 @@ SHIPPED: Final[tuple[str, ...]] = (
 def subjects() -> tuple[Subject, ...]:
     """The people of the benchmark."""
     return tuple(
-        Subject(betas=_betas(stature, shape), sex="male" if sex == "male" else "female") for sex, stature, shape in SHAPES
+        Subject(betas=embedded_body().betas_with(stature, *shape), sex="male" if sex == "male" else "female")
+        for sex, stature, shape in SHAPES
     )
 
 
@@ -159,15 +158,6 @@ def _mixed(groups: list[list[CaseSpec]]) -> list[CaseSpec]:
     turns = [case for row in zip_longest(*groups) for case in row if case is not None]
     by_difficulty = [[case for case in turns if case.difficulty == difficulty] for difficulty in ORDER]
     return [case for case in chain.from_iterable(zip_longest(*by_difficulty)) if case is not None]
-
-
-def _betas(stature_m: float, others: tuple[float, ...]) -> np.ndarray:
-    """Betas of a stature: the first carries it, `others` follow."""
-    row = embedded_body().stature_row
-    betas = np.zeros(10)
-    betas[1 : 1 + len(others)] = others
-    betas[0] = (stature_m - row[0] - row[1:] @ betas) / row[1]
-    return betas
 
 
 def _seed(name: str) -> int:

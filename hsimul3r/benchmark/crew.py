@@ -1,18 +1,13 @@
 """Processes that work beside each other, one task at a time each: one that dies takes nothing but its task with it."""
 
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
-ONE_THREAD = {
-    name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "LP_NUM_THREADS")
-}
-"""Read by numerical libraries and by Mesa when a process starts: the processes share the cores, not the threads of each."""
+from hsimul3r.processes import single_threaded
 
 Work = Callable[[str], str]
 """From a task to its answer, in a process of its own: a module's function, or a partial of one."""
@@ -84,7 +79,7 @@ class Crew:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self._work), daemon=True)
-        with _environment(ONE_THREAD):
+        with single_threaded():
             process.start()
         theirs.close()
         return _Member(process=process, connection=ours)
@@ -99,17 +94,3 @@ def _serve(connection: Connection, work: Work) -> None:
         except EOFError:
             return
         connection.send_bytes(work(task).encode())
-
-
-@contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -1,11 +1,8 @@
 """The four sample captures. Places of the goals are in the object's frame, of rooms and walks in the world."""
 
-import numpy as np
-from jaxtyping import Float
-from numpy import ndarray
-
 from hsimul3r.benchmark.posing.keyposes import Arm, KeyPose, Leg
 from hsimul3r.benchmark.scene import CameraWalk, Case, Color, Covering, PersonLook, PoseGoal, RoomLook, Side, Touch
+from hsimul3r.body.model import embedded_body
 
 FREE = float("nan")
 ROOM_CENTRE_M, ROOM_HALF_M = (0.0, -1.1), (3.2, 3.2)
@@ -28,7 +25,7 @@ def sit_chair() -> Case:
         pitch=-9, spine=0, twist=4, head_down=-4, head_left=10,
     )  # fmt: skip
     goal = PoseGoal(
-        betas=_betas(1.68, 0.6, -0.5, 0.4),
+        betas=embedded_body().betas_with(1.68, 0.6, -0.5, 0.4),
         key=key.axis_angles(),
         root_m=(0.0, 0.06, 0.56),
         touches=(*SOLES, *_seated()),
@@ -69,7 +66,7 @@ def sit_sofa() -> Case:
         pitch=-20, spine=6, twist=-4, head_down=4, head_left=-14,
     )  # fmt: skip
     goal = PoseGoal(
-        betas=_betas(1.82, -0.4, 0.7, -0.3),
+        betas=embedded_body().betas_with(1.82, -0.4, 0.7, -0.3),
         key=key.axis_angles(),
         root_m=(-0.28, -0.06, 0.55),
         touches=(*SOLES, *_seated(), Touch(part="back", target="object", count=10)),
@@ -111,7 +108,7 @@ def lean_table() -> Case:
     )  # fmt: skip
     hands = tuple(Touch(part=f"{side}_hand", target="top", count=26, gap_m=0.001) for side in ("left", "right"))
     goal = PoseGoal(
-        betas=_betas(1.76, 0.3, 0.2, 0.8),
+        betas=embedded_body().betas_with(1.76, 0.3, 0.2, 0.8),
         key=key.axis_angles(),
         root_m=(0.0, 0.68, 0.90),
         touches=(*SOLES, *hands),
@@ -152,7 +149,7 @@ def foot_stool() -> Case:
         pitch=4, spine=4, twist=-4, head_down=-4, head_left=-8,
     )  # fmt: skip
     goal = PoseGoal(
-        betas=_betas(1.63, -0.6, 0.3, 0.2),
+        betas=embedded_body().betas_with(1.63, -0.6, 0.3, 0.2),
         key=key.axis_angles(),
         root_m=(0.10, 0.40, 0.88),
         touches=(SOLES[0], Touch(part="right_foot", target="top", count=14)),
@@ -200,14 +197,3 @@ def _seated() -> tuple[Touch, ...]:
     """Buttocks and thighs on the object; more of the buttocks, so that the pelvis tilts until they rest."""
     thighs = (Touch(part=f"{side}_thigh", target="object", count=3) for side in ("left", "right"))
     return (*(Touch(part="buttocks", target="object", count=count) for count in (3, 5, 8)), *thighs)
-
-
-def _betas(stature_m: float, *others: float) -> Float[ndarray, "10"]:
-    """Betas of a stature: the first carries it, `others` follow."""
-    from hsimul3r.body.model import embedded_body
-
-    row = embedded_body().stature_row
-    betas = np.zeros(10)
-    betas[1 : 1 + len(others)] = others
-    betas[0] = (stature_m - row[0] - row[1:] @ betas) / row[1]
-    return betas

@@ -154,6 +154,13 @@ class SmplxFormatBody:
         gradient = self.stature_row[1:]
         return gradient * (stature_m - self.stature_row[0]) / (gradient @ gradient)
 
+    def betas_with(self, stature_m: float, *others: float) -> Float[ndarray, "10"]:
+        """The body of a standing height whose second and further betas are `others`, then zeros; the first carries it."""
+        row, betas = self.stature_row, np.zeros(10)
+        betas[1 : 1 + len(others)] = others
+        betas[0] = (stature_m - row[0] - row[1:] @ betas) / row[1]
+        return betas
+
     def _transforms(self, betas: ndarray, pose: ndarray, transl: ndarray) -> tuple[Tensor, Tensor, Tensor]:
         batch = np.broadcast_shapes(np.shape(betas)[:-1], np.shape(pose)[:-2], np.shape(transl)[:-1])
         shape = torch.as_tensor(np.broadcast_to(betas, (*batch, 10)).copy(), dtype=torch.float64)
