@@ -119,6 +119,30 @@ def heavier_and_rougher_bodies(backend: SimBackend) -> None:
     assert moved[0] < 0.02 and moved[2] < 0.02 and moved[1] > 0.3, moved
 
 
+def resets_only_some(backend: SimBackend) -> None:
+    """A partial reset starts the listed simulations anew, by their row, and changes nothing of the others."""
+    scene = seated_scene()
+    batch = backend.load(scene, count=3, timing=JUDGE, threads=1)
+    ctrl = np.zeros((3, len(batch.ctrl_names)))
+    batch.step(ctrl, 20)
+    before, readings = batch.state(), batch.contacts()
+    raised = scene.qpos[None] + np.where([name.endswith(":z") for name in scene.qpos_names], 0.1, 0.0)
+    batch.reset(np.concatenate([raised, scene.qpos[None]]), only=np.array([2, 0]))
+    qpos, qvel = batch.state()
+    np.testing.assert_allclose(qpos[[2, 0]], np.concatenate([raised, scene.qpos[None]]), atol=1e-6)
+    assert not qvel[[0, 2]].any(), "a simulation that starts anew moves"
+    assert np.array_equal(qpos[1], before[0][1]) and np.array_equal(qvel[1], before[1][1]), "another simulation changed"
+    assert np.array_equal(batch.contacts().force_n[1], readings.force_n[1]), "contacts of another simulation changed"
+    batch.reset(np.zeros((0, qpos.shape[1])), only=np.zeros(0, int))
+    batch.step(ctrl, 20)
+    undisturbed = backend.load(scene, count=1, timing=JUDGE, threads=1)
+    for _ in range(2):
+        undisturbed.step(ctrl[:1], 20)
+    difference = np.abs(batch.state()[0][1] - undisturbed.state()[0][0]).max()
+    limit = 0.0 if backend.capabilities.is_bit_reproducible else 1e-4
+    assert difference <= limit, f"a partial reset moved another simulation by {difference}"
+
+
 def owns_up_to_divergence(backend: SimBackend) -> None:
     """A simulation that blows up is reported, its neighbours are not, and a reset clears it."""
     batch = backend.load(blocks_scene(2.0), count=2, timing=JUDGE, threads=1)
@@ -140,6 +164,7 @@ REQUIREMENTS: tuple[Callable[[SimBackend], None], ...] = (
     names_are_the_scene_s,
     parameters_act_per_simulation,
     heavier_and_rougher_bodies,
+    resets_only_some,
     owns_up_to_divergence,
 )
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from hsimul3r.artifacts import SimScene
@@ -55,7 +55,8 @@ class MujocoBatch:
         mujoco().set_mju_user_warning(_say_nothing)
         self._model = model
         self._batch = mujoco_batch().Batch(model, count, nthread=threads)
-        self._bound = {name: self._batch.bind(name) for name in ("qpos", "qvel", "ctrl", "xpos", "xquat", "sensordata")}
+        fields = ("qpos", "qvel", "ctrl", "xfrc_applied", "xpos", "xquat", "sensordata")
+        self._bound = {name: self._batch.bind(name) for name in fields}
         self._expanded: dict[str, ndarray] = {}
         self._forces: dict[str, ndarray] = {}
         self.qpos_names = qpos_names(model)
@@ -79,17 +80,26 @@ class MujocoBatch:
         """Of everything that moves."""
         return float(self._model.body_subtreemass[0])
 
-    def reset(self, qpos: Float[ndarray, "sims nq"], qvel: Float[ndarray, "sims nv"] | None = None) -> None:
-        """Start anew from a state; parameters stay."""
-        mj = mujoco()
-        self._batch.reset(stage=mj.mjtStage.mjSTAGE_NONE)
-        self._batch.warning[:] = 0
-        self._bound["qpos"][:] = qpos
-        self._bound["qvel"][:] = 0.0 if qvel is None else qvel
-        self._bound["ctrl"][:] = 0.0
+    def reset(
+        self,
+        qpos: Float[ndarray, "some nq"],
+        qvel: Float[ndarray, "some nv"] | None = None,
+        *,
+        only: Int[ndarray, "some"] | None = None,
+    ) -> None:
+        """Start anew from a state, all simulations or only some; parameters stay."""
+        rows = np.arange(self.count) if only is None else np.asarray(only, int)
+        if not len(rows):
+            return
+        ordered = np.unique(rows)
+        self._batch.reset(ordered, stage=mujoco().mjtStage.mjSTAGE_NONE)
+        self._batch.warning[rows] = 0
+        self._bound["qpos"][rows] = qpos
+        self._bound["qvel"][rows] = 0.0 if qvel is None else qvel
+        self._bound["ctrl"][rows] = 0.0
         for body, force in self._forces.items():
-            self._set_force(body, force)
-        self._batch.forward()
+            self._force_on(body)[rows] = force[rows]
+        self._batch.forward(ordered)
 
     def step(self, ctrl: Float[ndarray, "sims nu"], steps: int = 1, *, is_exact: bool = False) -> None:
         """Advance by `steps` time steps."""
@@ -138,8 +148,8 @@ class MujocoBatch:
         elif name == "gravity_m_s2":
             self._expand("opt.gravity")[:] = values
         elif name == "force_n" and body is not None:
-            self._forces[body] = np.array(values)
-            self._set_force(body, values)
+            self._forces[body] = np.broadcast_to(values, (self.count, 3)).copy()
+            self._force_on(body)[:] = values
         elif name == "mass_kg" and body is not None:
             self._set_mass(self._model.body(body).id, values)
         elif name == "friction" and body is not None:
@@ -154,8 +164,8 @@ class MujocoBatch:
         hardest = 2.0 * float(self._model.geom_solref[0, 0])
         return np.sqrt(np.maximum(recovery_s, hardest) / hardest)
 
-    def _set_force(self, body: str, values: ndarray) -> None:
-        self._batch.bind("xfrc_applied").reshape(self.count, -1, 6)[:, self._model.body(body).id, :3] = values
+    def _force_on(self, body: str) -> Float[ndarray, "sims 3"]:
+        return self._bound["xfrc_applied"][:, self._model.body(body).id, :3]
 
     def _set_mass(self, body: int, values: ndarray) -> None:
         mass = self._expand("body_mass")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 Fidelity = Literal["plan", "judge"]
@@ -53,8 +53,17 @@ class Simulation(Protocol):
         """'<human>/<part>/<object>' for every person, every key of CONTACT_PARTS and every object."""
         ...
 
-    def reset(self, qpos: Float[ndarray, "sims nq"], qvel: Float[ndarray, "sims nv"] | None = None) -> None:
-        """Start anew from a state: time, controls, forces and velocities (unless given) are zero; parameters stay."""
+    def reset(
+        self,
+        qpos: Float[ndarray, "some nq"],
+        qvel: Float[ndarray, "some nv"] | None = None,
+        *,
+        only: Int[ndarray, "some"] | None = None,
+    ) -> None:
+        """Start anew from a state: time, controls, forces and velocities (unless given) are zero; parameters stay.
+
+        `only` lists the simulations to start anew, without it all; nothing of the others changes, not a bit.
+        """
         ...
 
     def step(self, ctrl: Float[ndarray, "sims nu"], steps: int = 1, *, is_exact: bool = False) -> None:
