@@ -19,7 +19,7 @@ from rich.table import Table
 from hsimul3r.artifacts import SimScene
 from hsimul3r.benchmark.interactions import INTERACTIONS, with_noise
 from hsimul3r.progress import Progress
-from hsimul3r.tracking.pd import hold_reconstruction
+from hsimul3r.tracking.pd import follow_reconstruction
 from hsimul3r.tracking.problem import tracking_problem
 from sim_envs import backend
 from sim_envs.contract import JUDGE, PLAN
@@ -43,7 +43,7 @@ class Speed:
             scene = built(kind, None, None)
             for name, timing in (("plan 1/60", PLAN), ("judge 1/240", JUDGE)):
                 batch = backend("mujoco_cpu").load(scene, count=self.simulations, timing=timing, threads=1)
-                plan = hold_reconstruction(tracking_problem(scene), batch.qpos_names, batch.ctrl_names)
+                plan = follow_reconstruction(tracking_problem(scene), batch.qpos_names, batch.ctrl_names)
                 ctrl = plan.ctrl + np.random.default_rng(0).normal(0, 0.05, (self.simulations, plan.ctrl.shape[1]))
                 steps = round(self.seconds / timing.timestep_s)
                 started = time.process_time()

@@ -248,14 +248,17 @@ class ObjectSet(Artifact):
 
 @dataclass(frozen=True, kw_only=True)
 class Contact:
-    """A body part (a key of CONTACT_PARTS) touching an object, or the floor where `target` is "floor"."""
+    """A body part (a key of CONTACT_PARTS) touching an object, or the floor where `target` is "floor", in some frames."""
 
     person: int
     part: str
     target: str
     gap_m: float
     point: Float[ndarray, "3"]
-    """World point on the target's surface."""
+    """World point on the target's surface, in frame `first`."""
+    first: int = 0
+    last: int | None = None
+    """Frames of the bodies in which the contact is held, inclusive; None: to the end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,6 +269,8 @@ class AlignedScene(Artifact):
     bodies: tuple[BodySequence, ...]
     assets: tuple[ObjectAsset, ...]
     contacts: tuple[Contact, ...]
+    object_paths: dict[str, Float[ndarray, "frames 4 4"]] = field(default_factory=dict)
+    """T_world_object of the objects that people move, in each frame of the bodies; all others stay where they are."""
     cameras: Cameras
     tracks: PointTracks
     report: dict[str, float]
@@ -280,6 +285,8 @@ class SimScene(Artifact):
     bodies: tuple[BodySequence, ...]
     assets: tuple[ObjectAsset, ...]
     contacts: tuple[Contact, ...]
+    object_paths: dict[str, Float[ndarray, "frames 4 4"]] = field(default_factory=dict)
+    """As in AlignedScene."""
     humans: tuple[str, ...]
     """Prefix of each human's names in the engine, in the order of `bodies`."""
     humanoid: Literal["hull", "capsule"] = "hull"

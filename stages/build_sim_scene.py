@@ -39,6 +39,7 @@ def run(aligned: AlignedScene, *, cfg: BuildSimSceneConfig, out: Path, progress:
         bodies=aligned.bodies,
         assets=aligned.assets,
         contacts=aligned.contacts,
+        object_paths=aligned.object_paths,
         humans=parts.humans,
         humanoid=cfg.humanoid,
         human_mass_kg=model.human_mass_kg,

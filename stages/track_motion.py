@@ -8,7 +8,7 @@ from typing import Literal
 from hsimul3r.artifacts import Rollout, SimScene
 from hsimul3r.progress import Progress
 from hsimul3r.tracking.criteria import DEVIATION, UNLABELLED, InteractionThresholds, interaction_criteria
-from hsimul3r.tracking.pd import hold_reconstruction
+from hsimul3r.tracking.pd import follow_reconstruction
 from hsimul3r.tracking.problem import SceneTerm, TrackingProblem, searched, tracking_problem
 from hsimul3r.tracking.recording import Plan, RecordConfig, SoftStart, record, rollout_of
 from hsimul3r.tracking.simulation import Simulation
@@ -47,7 +47,7 @@ def run(sim_scene: SimScene, *, cfg: TrackMotionConfig, out: Path, progress: Pro
     judge = engine.load(sim_scene, count=1, timing=JUDGE, threads=cfg.threads)
     report: dict[str, float] = {}
     if cfg.controller == "pd" or not problem.people:
-        plan = hold_reconstruction(problem, judge.qpos_names, judge.ctrl_names)
+        plan = follow_reconstruction(problem, judge.qpos_names, judge.ctrl_names)
     else:
         coarse = engine.load(sim_scene, count=cfg.search.samples, timing=PLAN, threads=cfg.threads)
         known = searched(problem, cfg.scene_term)

@@ -1,9 +1,12 @@
-"""What sampling control minimises: small pure functions of one moment of many simulations, weighted by `CostWeights`."""
+"""What sampling control minimises: small pure functions of one moment of many simulations, weighted by `CostWeights`.
+
+A reference is one for all simulations or one for each.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from hsimul3r.conventions import GRAVITY
@@ -28,18 +31,22 @@ class CostWeights:
     end_velocity: float = 5.0
 
 
-def position_error(joints: Float[ndarray, "sims joints 3"], reference: Float[ndarray, "joints 3"]) -> Float[ndarray, "sims"]:
+def position_error(
+    joints: Float[ndarray, "sims joints 3"], reference: Float[ndarray, "*sims joints 3"]
+) -> Float[ndarray, "sims"]:
     """Mean squared distance of the joints from the reference (PHC's position term)."""
     return ((joints - reference) ** 2).sum(axis=-1).mean(axis=-1)
 
 
-def rotation_error(quats: Float[ndarray, "sims joints 4"], reference: Float[ndarray, "joints 4"]) -> Float[ndarray, "sims"]:
+def rotation_error(
+    quats: Float[ndarray, "sims joints 4"], reference: Float[ndarray, "*sims joints 4"]
+) -> Float[ndarray, "sims"]:
     """Mean squared angle between the bones and the reference (PHC's rotation term)."""
     cosine = np.clip(np.abs((quats * reference).sum(axis=-1)), 0.0, 1.0)
     return (4 * np.arccos(cosine) ** 2).mean(axis=-1)
 
 
-def root_error(root: Float[ndarray, "sims 3"], reference: Float[ndarray, "3"]) -> Float[ndarray, "sims"]:
+def root_error(root: Float[ndarray, "sims 3"], reference: Float[ndarray, "*sims 3"]) -> Float[ndarray, "sims"]:
     """Squared distance of the pelvis from the reference."""
     return ((root - reference) ** 2).sum(axis=-1)
 
@@ -49,14 +56,14 @@ def speed(qvel: Float[ndarray, "sims dofs"]) -> Float[ndarray, "sims"]:
     return (qvel**2).mean(axis=-1)
 
 
-def object_drift(position: Float[ndarray, "sims 3"], reference: Float[ndarray, "3"]) -> Float[ndarray, "sims"]:
+def object_drift(position: Float[ndarray, "sims 3"], reference: Float[ndarray, "*sims 3"]) -> Float[ndarray, "sims"]:
     """Squared distance of an object from where it was found."""
     return ((position - reference) ** 2).sum(axis=-1)
 
 
-def object_tilt(quat: Float[ndarray, "sims 4"], reference: Float[ndarray, "4"]) -> Float[ndarray, "sims"]:
+def object_tilt(quat: Float[ndarray, "sims 4"], reference: Float[ndarray, "*sims 4"]) -> Float[ndarray, "sims"]:
     """1 - cos of the angle between an object's up axis and its reference."""
-    return 1.0 - up_axis(quat) @ up_axis(reference)
+    return 1.0 - (up_axis(quat) * up_axis(reference)).sum(axis=-1)
 
 
 def up_axis(quat: Float[ndarray, "*batch 4"]) -> Float[ndarray, "*batch 3"]:
@@ -65,11 +72,13 @@ def up_axis(quat: Float[ndarray, "*batch 4"]) -> Float[ndarray, "*batch 3"]:
     return np.stack([2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)], axis=-1)
 
 
-def missing_contact(force_n: Float[ndarray, "sims groups"], mass_kg: float, share: float = 0.05) -> Float[ndarray, "sims"]:
-    """Mean lack of force: 1 where a labelled contact bears nothing, 0 from `share` of the body's weight on."""
-    if force_n.shape[1] == 0:
-        return np.zeros(len(force_n))
-    return np.clip(1.0 - force_n / (share * mass_kg * GRAVITY), 0.0, 1.0).mean(axis=-1)
+def missing_contact(
+    force_n: Float[ndarray, "sims objects"], is_held: Bool[ndarray, "#sims objects"], mass_kg: float, share: float = 0.05
+) -> Float[ndarray, "sims"]:
+    """Mean lack of force over the objects to be touched at the time: 1 where one bears nothing, 0 from `share` of the body's
+    weight on."""
+    lack = np.clip(1.0 - force_n / (share * mass_kg * GRAVITY), 0.0, 1.0)
+    return (lack * is_held).sum(axis=-1) / np.maximum(is_held.sum(axis=-1), 1)
 
 
 def penetration(depth_m: Float[ndarray, "sims"], allowed_m: float = 0.02) -> Float[ndarray, "sims"]:

@@ -81,8 +81,8 @@ def gravity_criteria(
     """One object's final state under each probe: plain gravity, tilted ground, pushes."""
     for probe, place, velocity in zip(probes, qpos, qvel):
         what = f"{reference.name}, {probe}"
-        drift = float(np.linalg.norm(place[:3] - reference.position))
-        yield at_most("gravity", f"tilt of {what} [deg]", tilt_deg(place[3:], reference.quat), limits.tilt_deg)
+        drift = float(np.linalg.norm(place[:3] - reference.position[0]))
+        yield at_most("gravity", f"tilt of {what} [deg]", tilt_deg(place[3:], reference.quat[0]), limits.tilt_deg)
         yield at_most("gravity", f"drift of {what} [m]", drift, limits.drift_m)
         yield at_most("gravity", f"speed of {what}", float(np.sqrt((velocity**2).mean())), limits.speed)
 
@@ -122,8 +122,8 @@ def _settled(rollout: Rollout, problem: TrackingProblem, window: slice, limits: 
     for reference, position, quat in zip(
         problem.objects, rollout.object_pos[window].swapaxes(0, 1), rollout.object_quat[window].swapaxes(0, 1)
     ):
-        drift = float(np.linalg.norm(position - reference.position, axis=1).max())
-        tilt = max(tilt_deg(q, reference.quat) for q in quat)
+        drift = float(np.linalg.norm(position - reference.position[-1], axis=1).max())
+        tilt = max(tilt_deg(q, reference.quat[-1]) for q in quat)
         yield at_most("settled", f"tilt of {reference.name} [deg]", tilt, limits.tilt_deg)
         yield at_most("settled", f"drift of {reference.name} [m]", drift, limits.drift_m)
     owners = np.array([name.split(":")[0].split("/")[0] for name in velocity_names(rollout.qpos_names)])

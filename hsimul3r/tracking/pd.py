@@ -1,4 +1,4 @@
-"""The plain baseline: start as reconstructed and let the servos hold the reconstructed pose."""
+"""The plain baseline: start as reconstructed and let the servos follow the reconstructed pose."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,9 @@ from hsimul3r.tracking.problem import TrackingProblem
 from hsimul3r.tracking.recording import Plan
 
 
-def hold_reconstruction(problem: TrackingProblem, qpos_names: Sequence[str], ctrl_names: Sequence[str]) -> Plan:
-    """The PD controller's plan."""
-    ctrl = np.zeros(len(ctrl_names))
+def follow_reconstruction(problem: TrackingProblem, qpos_names: Sequence[str], ctrl_names: Sequence[str]) -> Plan:
+    """The PD controller's plan, a command a frame of the problem."""
+    ctrl = np.zeros((problem.frames, len(ctrl_names)))
     for person in problem.people:
         HumanLayout.of(person.name, qpos_names, ctrl_names).write_targets(ctrl, person.pose)
-    return Plan(qpos=problem.qpos, ctrl=ctrl[None])
+    return Plan(qpos=problem.qpos, ctrl=ctrl)

@@ -96,7 +96,9 @@ def rollout_of(
     labelled = {target.pair for target in problem.targets}
     force = recording.contact_force_n[:, sim]
     shown = [i for i, name in enumerate(simulation.contact_names) if name in labelled or force[:, i].max() > 0]
-    reference = np.array([person.joints for person in problem.people]).reshape(len(problem.people), len(BODY_JOINTS), 3)
+    frame = np.minimum(np.arange(len(qpos)), problem.frames - 1)
+    reference = np.array([person.joints[frame] for person in problem.people])
+    reference = reference.reshape(len(problem.people), len(qpos), len(BODY_JOINTS), 3).swapaxes(0, 1)
     names = simulation.qpos_names, simulation.ctrl_names
     distance = np.linalg.norm(recording.joints[:, sim] - reference, axis=-1).mean(axis=-1)
     return Rollout(
@@ -108,7 +110,7 @@ def rollout_of(
         qvel=qvel,
         ctrl=ctrl,
         bodies=tuple(
-            simulated_body(body, person.root, HumanLayout.of(person.name, *names), qpos, cfg.fps)
+            simulated_body(body, person.joints[0, 0], HumanLayout.of(person.name, *names), qpos, cfg.fps)
             for person, body in zip(problem.people, scene.bodies)
         ),
         object_names=tuple(reference.name for reference in problem.objects),

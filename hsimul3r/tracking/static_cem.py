@@ -16,11 +16,10 @@ from numpy import ndarray
 
 from hsimul3r.conventions import BODY_JOINTS, SMPLX_PARENTS
 from hsimul3r.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle, matrix_from_quaternion
-from hsimul3r.losses.scene import patch_distance
-from hsimul3r.tracking import costs
 from hsimul3r.tracking.costs import CostWeights
-from hsimul3r.tracking.layout import HumanLayout, velocity_names
-from hsimul3r.tracking.pd import hold_reconstruction
+from hsimul3r.tracking.layout import HumanLayout
+from hsimul3r.tracking.moment import MomentCost
+from hsimul3r.tracking.pd import follow_reconstruction
 from hsimul3r.tracking.problem import PersonReference, TrackingProblem
 from hsimul3r.tracking.recording import Plan, SoftStart, soften
 from hsimul3r.tracking.simulation import Simulation
@@ -112,7 +111,7 @@ class SearchSpace:
         return cls(
             problem=problem,
             layouts=tuple(HumanLayout.of(person.name, *names) for person in problem.people),
-            reference=hold_reconstruction(problem, *names),
+            reference=follow_reconstruction(problem, *names),
             scale=np.concatenate([np.full(3, cfg.root_m), np.full(3, cfg.root_rad), np.full(2, cfg.lean_rad), pose, offset]),
             offset_joints=support,
         )
@@ -142,20 +141,21 @@ class SearchSpace:
 def leaned(
     person: PersonReference, lean: Float[ndarray, "sims 2"]
 ) -> tuple[Float[ndarray, "sims 3"], Float[ndarray, "sims 22 3"]]:
-    """The person turned as a whole about its lower foot by small angles about the world's X and Y, soles kept level.
+    """The first frame's person turned about its lower foot by small angles about the world's X and Y, soles kept level.
 
     It is how people shift their weight, and takes many joints to say otherwise. Returns root position and pose.
     """
     tilt = matrix_from_axis_angle(np.concatenate([lean, np.zeros((len(lean), 1))], axis=1))
     ankles = [BODY_JOINTS.index(f"{side}_ankle") for side in ("left", "right")]
-    pivot = person.joints[min(ankles, key=lambda joint: float(person.joints[joint, 2]))]
-    pose = np.tile(person.pose, (len(lean), 1, 1))
-    pose[:, 0] = axis_angle_from_matrix(tilt @ matrix_from_axis_angle(person.pose[0]))
+    joints = person.joints[0]
+    pivot = joints[min(ankles, key=lambda joint: float(joints[joint, 2]))]
+    pose = np.tile(person.pose[0], (len(lean), 1, 1))
+    pose[:, 0] = axis_angle_from_matrix(tilt @ matrix_from_axis_angle(person.pose[0, 0]))
     for ankle in ankles:
-        R_world_shin = matrix_from_quaternion(person.quats[SMPLX_PARENTS[ankle]])
+        R_world_shin = matrix_from_quaternion(person.quats[0, SMPLX_PARENTS[ankle]])
         back = R_world_shin.T @ np.swapaxes(tilt, -1, -2) @ R_world_shin
-        pose[:, ankle] = axis_angle_from_matrix(back @ matrix_from_axis_angle(person.pose[ankle]))
-    return pivot + (person.root - pivot) @ np.swapaxes(tilt, -1, -2), pose
+        pose[:, ankle] = axis_angle_from_matrix(back @ matrix_from_axis_angle(person.pose[0, ankle]))
+    return pivot + (joints[0] - pivot) @ np.swapaxes(tilt, -1, -2), pose
 
 
 Certify = Callable[[Sequence[Plan]], list[Certificate]]
@@ -268,91 +268,3 @@ def shooting_cost(
     change = ((samples / space.scale) ** 2).mean(axis=-1)
     cost = total / frames + cfg.weights.effort * change
     return np.where(np.isfinite(cost) & ~simulation.has_diverged()[:, None], cost, 1e6)
-
-
-@dataclass(frozen=True, kw_only=True)
-class MomentCost:
-    """The cost of one moment of many simulations, per person; objects count for the people who should touch them."""
-
-    problem: TrackingProblem
-    weights: CostWeights
-    joints: tuple[str, ...]
-    groups: tuple[tuple[tuple[int, ...], ...], ...]
-    """Per person, per object to touch: columns of the labelled parts in the contact readings."""
-    concerns: Float[ndarray, "people objects"]
-    """1 where an object counts for a person."""
-    dofs: tuple[ndarray, ...]
-    """Per person: the entries of qvel of the person and of the objects."""
-
-    @classmethod
-    def of(cls, problem: TrackingProblem, simulation: Simulation, weights: CostWeights) -> Self:
-        """Find everything by name, once."""
-        column = {name: i for i, name in enumerate(simulation.contact_names)}
-        owners = np.array([name.split(":")[0].split("/")[0] for name in velocity_names(simulation.qpos_names)])
-        objects = [reference.name for reference in problem.objects]
-        touched = [
-            {
-                name: tuple(column[t.pair] for t in problem.targets if (t.person, t.object) == (person.name, name))
-                for name in objects
-            }
-            for person in problem.people
-        ]
-        wanted = np.array([[bool(columns) for columns in mine.values()] for mine in touched]).reshape(len(touched), -1)
-        concerns = np.where(wanted.any(axis=0), wanted, True)
-        return cls(
-            problem=problem,
-            weights=weights,
-            joints=tuple(f"{person.name}/{joint}" for person in problem.people for joint in BODY_JOINTS),
-            groups=tuple(tuple(columns for columns in mine.values() if columns) for mine in touched),
-            concerns=concerns.astype(float),
-            dofs=tuple(np.flatnonzero(np.isin(owners, [person.name, *objects])) for person in problem.people),
-        )
-
-    def __call__(self, simulation: Simulation) -> Float[ndarray, "sims people"]:
-        """Tracking, root, objects, Eq. 5, contact and penetration."""
-        w, people = self.weights, self.problem.people
-        position, quat = simulation.body_poses(self.joints)
-        x = position.reshape(simulation.count, len(people), len(BODY_JOINTS), 3)
-        q = quat.reshape(simulation.count, len(people), len(BODY_JOINTS), 4)
-        _, qvel = simulation.state()
-        total = self._objects(simulation) @ self.concerns.T
-        total += self._scene(simulation)
-        force = simulation.contacts().force_n
-        total += w.penetration * costs.penetration(simulation.penetration_m())[:, None]
-        for i, (person, groups) in enumerate(zip(people, self.groups)):
-            borne = np.stack([force[:, list(group)].sum(axis=1) for group in groups], axis=1) if groups else force[:, :0]
-            total[:, i] += w.position * costs.position_error(x[:, i], person.joints)
-            total[:, i] += w.rotation * costs.rotation_error(q[:, i], person.quats)
-            total[:, i] += w.root * costs.root_error(x[:, i, 0], person.joints[0])
-            total[:, i] += w.velocity * costs.speed(qvel[:, self.dofs[i]])
-            total[:, i] += w.missing_contact * costs.missing_contact(borne, person.mass_kg)
-        return total
-
-    def end_velocity(self, simulation: Simulation) -> Float[ndarray, "sims people"]:
-        """How far from rest people and objects are."""
-        _, qvel = simulation.state()
-        return self.weights.end_velocity * np.stack([costs.speed(qvel[:, dofs]) for dofs in self.dofs], axis=1)
-
-    def _objects(self, simulation: Simulation) -> Float[ndarray, "sims objects"]:
-        position, quat = simulation.body_poses([reference.name for reference in self.problem.objects])
-        columns = [
-            self.weights.object_drift * costs.object_drift(position[:, i], reference.position)
-            + self.weights.object_tilt * costs.object_tilt(quat[:, i], reference.quat)
-            for i, reference in enumerate(self.problem.objects)
-        ]
-        return np.stack(columns, axis=1) if columns else np.zeros((simulation.count, 0))
-
-    def _scene(self, simulation: Simulation) -> Float[ndarray, "sims people"]:
-        columns = []
-        for person in self.problem.people:
-            targets = [target for target in self.problem.targets if target.person == person.name]
-            keypoints = _fixed_points(simulation, [t.body for t in targets], [t.keypoint for t in targets])
-            centres = _fixed_points(simulation, [t.object for t in targets], [t.patch_centre for t in targets])
-            columns.append(patch_distance(keypoints, centres, np.array([t.patch_spread for t in targets])))
-        return self.weights.scene * np.stack(columns, axis=1)
-
-
-def _fixed_points(simulation: Simulation, bodies: list[str], local: list[ndarray]) -> Float[ndarray, "sims points 3"]:
-    if not bodies:
-        return np.zeros((simulation.count, 0, 3))
-    return costs.points_of(*simulation.body_poses(bodies), np.array(local))

@@ -35,8 +35,16 @@ def test_turning_about_the_vertical_is_no_tilt():
 def test_missing_contact_fades_with_force():
     weight = 70 * GRAVITY
     force = np.array([[0.0], [0.025 * weight], [0.05 * weight], [weight]])
-    np.testing.assert_allclose(costs.missing_contact(force, 70.0), [1.0, 0.5, 0.0, 0.0])
-    assert costs.missing_contact(np.zeros((3, 0)), 70.0).tolist() == [0, 0, 0]
+    held = np.array([[True]])
+    np.testing.assert_allclose(costs.missing_contact(force, held, 70.0), [1.0, 0.5, 0.0, 0.0])
+    assert costs.missing_contact(np.zeros((3, 0)), np.zeros((1, 0), bool), 70.0).tolist() == [0, 0, 0]
+
+
+def test_only_contacts_of_the_time_can_be_missed():
+    held = np.array([[True, True], [True, False], [False, False]])
+    np.testing.assert_allclose(costs.missing_contact(np.zeros((3, 2)), held, 70.0), [1.0, 1.0, 0.0])
+    half = np.tile([0.0, 700.0], (3, 1))
+    np.testing.assert_allclose(costs.missing_contact(half, held, 70.0), [0.5, 1.0, 0.0])
 
 
 def test_penetration_counts_beyond_what_is_allowed():

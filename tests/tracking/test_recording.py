@@ -5,7 +5,7 @@ import pytest
 
 from hsimul3r.benchmark.interactions import sit_on_chair
 from hsimul3r.body.model import embedded_body
-from hsimul3r.tracking.pd import hold_reconstruction
+from hsimul3r.tracking.pd import follow_reconstruction
 from hsimul3r.tracking.problem import tracking_problem
 from hsimul3r.tracking.recording import Plan, RecordConfig, SoftStart, record, replay, rollout_of
 from sim_envs import backend
@@ -20,7 +20,7 @@ def judge(scene, threads=1, count=1):
 
 def recorded(scene, cfg=SHORT):
     problem, simulation = tracking_problem(scene), judge(scene)
-    plan = hold_reconstruction(problem, simulation.qpos_names, simulation.ctrl_names)
+    plan = follow_reconstruction(problem, simulation.qpos_names, simulation.ctrl_names)
     return rollout_of(record(simulation, problem, [plan], cfg), 0, scene, problem, simulation, cfg)
 
 
@@ -53,7 +53,7 @@ def test_replay_notices_another_command(scene, rollout):
 
 def test_simulations_of_a_batch_are_recorded_as_alone(scene, rollout):
     problem, pair = tracking_problem(scene), judge(scene, threads=2, count=2)
-    plan = hold_reconstruction(problem, pair.qpos_names, pair.ctrl_names)
+    plan = follow_reconstruction(problem, pair.qpos_names, pair.ctrl_names)
     other = Plan(qpos=plan.qpos, ctrl=plan.ctrl + 0.05)
     both = record(pair, problem, [plan, other], SHORT)
     np.testing.assert_array_equal(both.qpos[:, 0], rollout.qpos)
@@ -63,7 +63,7 @@ def test_simulations_of_a_batch_are_recorded_as_alone(scene, rollout):
 def test_recorded_motion_is_the_simulated_body(scene, rollout):
     """Forward kinematics of the recorded SMPL-X parameters puts every joint where the engine had it."""
     problem, simulation = tracking_problem(scene), judge(scene)
-    plan = hold_reconstruction(problem, simulation.qpos_names, simulation.ctrl_names)
+    plan = follow_reconstruction(problem, simulation.qpos_names, simulation.ctrl_names)
     recording = record(simulation, problem, [plan], SHORT)
     body = rollout.bodies[0]
     joints = embedded_body().joints(np.tile(body.betas, (31, 1)), body.pose, body.transl)
@@ -77,7 +77,7 @@ def test_deviation_starts_at_zero(rollout):
 
 def test_commands_may_change_over_time(scene):
     problem, simulation = tracking_problem(scene), judge(scene)
-    plan = hold_reconstruction(problem, simulation.qpos_names, simulation.ctrl_names)
+    plan = follow_reconstruction(problem, simulation.qpos_names, simulation.ctrl_names)
     moving = plan.ctrl + np.linspace(0, 0.2, 11)[:, None]
     recording = record(simulation, problem, [Plan(qpos=plan.qpos, ctrl=moving)], SHORT)
     np.testing.assert_array_equal(recording.ctrl[:11, 0], moving)

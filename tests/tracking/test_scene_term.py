@@ -9,8 +9,8 @@ from hsimul3r.artifacts import Rollout
 from hsimul3r.benchmark.interactions import sit_on_chair
 from hsimul3r.tracking.costs import CostWeights
 from hsimul3r.tracking.criteria import InteractionThresholds
+from hsimul3r.tracking.moment import MomentCost
 from hsimul3r.tracking.problem import searched, tracking_problem
-from hsimul3r.tracking.static_cem import MomentCost
 from sim_envs import backend
 from sim_envs.contract import PLAN
 from stages import track_motion
