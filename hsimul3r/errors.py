@@ -213,3 +213,27 @@ class NotReproduced(Hsimul3rError):
 class PortTaken(Hsimul3rError):
     def __init__(self, host: str, port: int, what: str):
         super().__init__(f"The viewer cannot listen on {host}:{port} ({what}). Give another --port, for example {port + 1}.")
+
+
+class BadWeights(Hsimul3rError):
+    """A file of weights that is not there, not whole, or no such file."""
+
+    def __init__(self, path: Path, what: str):
+        super().__init__(f"Weights '{path}': {what}. Fetch the file again from its authors, or give another path.")
+
+
+class UnsafeWeights(Hsimul3rError):
+    """A checkpoint that names code to be run when it is read."""
+
+    def __init__(self, path: Path, names: list[str]):
+        super().__init__(
+            f"Weights '{path}' would run code when read ({', '.join(names) or 'see --debug'}); nothing of it was. "
+            "Do not trust this file: fetch the original from its authors, or one in the safetensors format."
+        )
+
+
+class WrongWeights(Hsimul3rError):
+    """Weights of another model than the one they were given for."""
+
+    def __init__(self, path: Path, model: str, what: str):
+        super().__init__(f"Weights '{path}' are not {model}'s: {what}. Give the path of {model}'s weights.")

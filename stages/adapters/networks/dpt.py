@@ -52,7 +52,7 @@ class Doubled(nn.Module):
 
 
 class Scratch(nn.Module):
-    """The levels brought to equal channels, and their fusions. Checkpoints hold each `layerN_rn` a second time in `layer_rn`."""
+    """The levels brought to equal channels, and their fusions. Checkpoints hold `layer_rn.0` again as `layer1_rn` and so on."""
 
     def __init__(self, sizes: DptSizes):
         super().__init__()

@@ -16,6 +16,8 @@ from stages.adapters.networks.blocks import EPS, DecoderBlock, EncoderBlock, Pat
 from stages.adapters.networks.dpt import Dpt, DptSizes, confidence, hooked, pointmap
 
 PATCH = 16
+VIT_LARGE = Tower(width=1024, depth=24, heads=16)
+DECODER_BASE = Tower(width=768, depth=12, heads=12)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +25,8 @@ class Dust3rSizes:
     """Sizes of the network; the defaults are those of the published ViT-L checkpoints with the DPT head."""
 
     head: Literal["linear", "dpt"] = "dpt"
-    encoder: Tower = Tower(width=1024, depth=24, heads=16)
-    decoder: Tower = Tower(width=768, depth=12, heads=12)
+    encoder: Tower = VIT_LARGE
+    decoder: Tower = DECODER_BASE
     dpt: DptSizes = field(default_factory=DptSizes)
 
     @classmethod
@@ -117,7 +119,7 @@ class Dust3r(nn.Module):
     def encode(self, image: Float[Tensor, "batch 3 height width"]) -> Encoded:
         """Pictures in -1..1, sides multiples of 16."""
         x, grid = self.patch_embed(image.to(self.patch_embed.proj.weight.dtype))
-        rotary = Rotary.at(grid_places(*grid, x.device), self.sizes.encoder.width // self.sizes.encoder.heads)
+        rotary = Rotary.at(grid_places(*grid, device=x.device), self.sizes.encoder.width // self.sizes.encoder.heads)
         for block in self.enc_blocks:
             x = block(x, rotary)
         return Encoded(tokens=self.enc_norm(x), grid=grid)
@@ -136,7 +138,7 @@ class Dust3r(nn.Module):
         In each layer both pictures read what the layer before has made of the other.
         """
         head_width = self.sizes.decoder.width // self.sizes.decoder.heads
-        rotary1, rotary2 = (Rotary.at(grid_places(*e.grid, e.tokens.device), head_width) for e in (first, second))
+        rotary1, rotary2 = (Rotary.at(grid_places(*e.grid, device=e.tokens.device), head_width) for e in (first, second))
         x, y = self.decoder_embed(first.tokens), self.decoder_embed(second.tokens)
         layers1, layers2 = [first.tokens], [second.tokens]
         for block1, block2 in zip(self.dec_blocks, self.dec_blocks2):
