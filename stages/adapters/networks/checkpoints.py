@@ -116,7 +116,7 @@ def _read_pickle(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
         except pickle.UnpicklingError as error:
             names = _unsafe_names(path)
-            if names or "Unsupported global" in str(error):
+            if names or "unsupported global" in str(error).lower():
                 raise UnsafeWeights(path, names) from error
             raise BadWeights(path, "it is no torch checkpoint") from error
         except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError, IndexError) as error:
