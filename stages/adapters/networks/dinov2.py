@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stages.adapters.networks.blocks import EPS, Attention, Mlp, PatchEmbed, Tower
+from stages.adapters.networks.blocks import EPS, Attention, Mlp, PatchEmbed
 
 PATCH = 14
 OFFSET = 0.1
@@ -51,10 +51,6 @@ class DinoSizes:
     heads: int = 16
     table: int = 37
     """Side of the table of places, in patches (518 pixels)."""
-
-    @property
-    def tower(self) -> Tower:
-        return Tower(width=self.width, depth=self.depth, heads=self.heads)
 
 
 class DinoEncoder(nn.Module):
