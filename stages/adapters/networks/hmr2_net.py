@@ -231,3 +231,9 @@ class Hmr2(nn.Module):
     def estimates(self, features: Float[Tensor, "batch tokens width"]) -> list[HmrEstimate]:
         """The head's estimate after each of its iterations."""
         return self.smpl_head(features)
+
+
+def crop_translation(camera: Float[Tensor, "batch 3"], *, focal: float, side: float) -> Float[Tensor, "batch 3"]:
+    """Root's place before a camera of that focal length that sees just the crop (side in pixels)."""
+    scale, x, y = camera.unbind(-1)
+    return torch.stack([x, y, 2 * focal / (side * scale + 1e-9)], -1)

@@ -5,7 +5,9 @@ of parameters; names are those of the published files, so that these load strict
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -31,6 +33,14 @@ class MidiConfig:
     """Width of the second condition, DINOv2's."""
     multi_instance_blocks: tuple[int, ...] = (8, 9, 10, 11, 12)
     """Where an object attends to all objects of its scene."""
+
+
+def read_midi_config(table: Mapping[str, Any]) -> MidiConfig:
+    """Sizes from the `config.json` beside published weights; what it does not say is as published."""
+    known = {name: table[name] for name in MidiConfig.__dataclass_fields__ if name in table}
+    if "multi_instance_blocks" in known:
+        known["multi_instance_blocks"] = tuple(known["multi_instance_blocks"])
+    return MidiConfig(**known)
 
 
 class SetAttention(nn.Module):

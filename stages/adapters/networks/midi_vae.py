@@ -3,7 +3,9 @@
 arXiv 2502.06608 on the sets of 3DShape2VecSet. Names of the parameters are the published ones.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -30,6 +32,11 @@ class MidiVaeConfig:
     def point_channels(self) -> int:
         """Channels of an embedded point."""
         return 3 * (1 + 2 * self.embed_frequency)
+
+
+def read_midi_vae_config(table: Mapping[str, Any]) -> MidiVaeConfig:
+    """Sizes from the `config.json` beside published weights; what it does not say is as published."""
+    return MidiVaeConfig(**{name: table[name] for name in MidiVaeConfig.__dataclass_fields__ if name in table})
 
 
 def embed_points(points: Float[Tensor, "*batch 3"], frequencies: int) -> Float[Tensor, "*batch channels"]:
