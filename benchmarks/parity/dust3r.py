@@ -3,6 +3,23 @@
 from collections.abc import Iterator
 from typing import Any
 
+import torch
+
+from hsimul3r.geometry.global_alignment import (
+    ADAPTOR_UNIT,
+    BASE_SCALE,
+    FOCAL_UNIT,
+    PRINCIPAL_UNIT,
+    AlignmentParameters,
+    AlignmentProblem,
+    PairPointmaps,
+    align_globally,
+    alignment_loss,
+    alignment_problem,
+    camera_poses,
+    pair_maps,
+    world_points,
+)
 from parity.golden import Compared, Golden, compared, without_gradient
 from stages.adapters.networks.dpt import DptSizes
 from stages.adapters.networks.dust3r_net import Dust3r, Dust3rSizes, tower
@@ -49,4 +66,55 @@ def check(golden: Golden) -> Iterator[Compared]:
         yield compared(golden, f"{name}.size64", picture, PICTURE_TOLERANCE)
 
 
-CHECKS = {"dust3r_linear": check, "dust3r_dpt": check}
+def aligner_problem(golden: Golden, *, has_common_scale: bool) -> AlignmentProblem:
+    io, config = golden.io, golden.config
+    assert (config["base_scale"], config["focal_break"], config["pw_break"], config["pp_scale"]) == (
+        BASE_SCALE, FOCAL_UNIT, ADAPTOR_UNIT, PRINCIPAL_UNIT,
+    )  # fmt: skip
+    maps = [
+        PairPointmaps(
+            first=int(i), second=int(j),
+            points_first=io[f"edge{e}.pred_i"].numpy(), confidence_first=io[f"edge{e}.conf_i"].numpy(),
+            points_second=io[f"edge{e}.pred_j"].numpy(), confidence_second=io[f"edge{e}.conf_j"].numpy(),
+        )
+        for e, (i, j) in enumerate(io["edges"])
+    ]  # fmt: skip
+    return alignment_problem(maps, has_common_scale=has_common_scale)
+
+
+def check_aligner(golden: Golden) -> Iterator[Compared]:
+    weights, tolerance = {OUR_NAMES[name]: value for name, value in golden.weights.items()}, 1e-5
+    parameters = AlignmentParameters(**{name: value.clone().requires_grad_() for name, value in weights.items()})
+    for kind in ("normscale", "freescale"):
+        problem = aligner_problem(golden, has_common_scale=kind == "normscale")
+        loss = alignment_loss(problem, parameters)
+        yield compared(golden, f"{kind}.loss", loss, tolerance)
+        linear, translation = pair_maps(problem, parameters)
+        stretch = golden.io[f"{kind}.pw_adaptors_xyz"]
+        expected = golden.io[f"{kind}.pw_poses_4x4"]
+        difference = (linear - expected[:, :3, :3] * stretch[:, None]).abs().max()
+        yield Compared(name=f"{kind}.pw_poses_4x4 x pw_adaptors", difference=float(difference), tolerance=tolerance)
+        difference = (translation - expected[:, :3, 3]).abs().max()
+        yield Compared(name=f"{kind}.pw_poses_4x4 translation", difference=float(difference), tolerance=tolerance)
+    problem = aligner_problem(golden, has_common_scale=True)
+    alignment_loss(problem, parameters).backward()
+    for name in ("im_depthmaps", "im_focals", "im_poses", "pw_poses"):
+        yield compared(golden, f"normscale.grad.{name}", getattr(parameters, OUR_NAMES[name]).grad, tolerance)
+    start = AlignmentParameters(**weights)
+    points = world_points(problem, start)
+    for view, (height, width) in enumerate(problem.shapes):
+        ours = points[view, : height * width].reshape(height, width, 3)
+        yield compared(golden, f"img{view}.pts3d", ours, tolerance)
+    yield compared(golden, "im_poses_4x4", torch.as_tensor(camera_poses(start)), tolerance)
+    end, losses = align_globally(problem, start, iterations=golden.config["adam"]["niter"])
+    yield compared(golden, "adam20.loss", torch.tensor(losses[:-1]), tolerance)
+    yield compared(golden, "adam20.final_loss", torch.tensor(losses[-1]), tolerance)
+    for name in ("im_focals", "im_poses", "pw_poses"):
+        yield compared(golden, f"adam20.final.{name}", getattr(end, OUR_NAMES[name]), tolerance)
+
+
+OUR_NAMES = {
+    "im_depthmaps": "log_depth", "im_poses": "poses", "im_focals": "focals", "im_pp": "principals",
+    "pw_poses": "pair_poses", "pw_adaptors": "pair_adaptors",
+}  # fmt: skip
+CHECKS = {"dust3r_linear": check, "dust3r_dpt": check, "dust3r_aligner": check_aligner}

@@ -48,7 +48,7 @@ def compared(golden: Golden, name: str, ours: Tensor, tolerance: float, *, offic
     """Largest difference from `golden.io[name]`; infinite where the shapes differ."""
     theirs = golden.io[name]
     same = ours.shape == theirs.shape
-    difference = float((ours.double() - theirs.double()).abs().max()) if same and theirs.numel() else float("inf")
+    difference = float((ours.detach().double() - theirs.double()).abs().max()) if same and theirs.numel() else float("inf")
     return Compared(name=name, difference=difference, tolerance=tolerance, official_only=official_only)
 
 
