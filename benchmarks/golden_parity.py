@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
-from parity import dust3r, hmr2, midi, sat_hmr
+from parity import dust3r, hmr2, midi, recurrent, sat_hmr
 from parity.golden import Check, Compared, Golden
 from rich.console import Console
 from rich.table import Table
 
-CHECKS: dict[str, Check] = {**dust3r.CHECKS, **midi.CHECKS, **hmr2.CHECKS, **sat_hmr.CHECKS}
+CHECKS: dict[str, Check] = {**dust3r.CHECKS, **recurrent.CHECKS, **midi.CHECKS, **hmr2.CHECKS, **sat_hmr.CHECKS}
 """What is compared for each golden folder; a folder without a check is said to have none."""
 
 

@@ -128,8 +128,8 @@ class Dust3r(nn.Module):
         """Pointmaps of both pictures of each pair, in the camera frame of the first."""
         layers1, layers2 = self.decoder_layers(first, second)
         return (
-            _pointmap(self.downstream_head1([x.float() for x in layers1], first.grid)),
-            _pointmap(self.downstream_head2([x.float() for x in layers2], second.grid)),
+            pointmap_of(self.downstream_head1([x.float() for x in layers1], first.grid)),
+            pointmap_of(self.downstream_head2([x.float() for x in layers2], second.grid)),
         )
 
     def decoder_layers(self, first: Encoded, second: Encoded) -> tuple[list[Tensor], list[Tensor]]:
@@ -157,5 +157,6 @@ def complete_weights(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     return weights | twin
 
 
-def _pointmap(raw: Float[Tensor, "batch 4 height width"]) -> Pointmap:
+def pointmap_of(raw: Float[Tensor, "batch 4 height width"]) -> Pointmap:
+    """Points and confidence from the four channels of a head."""
     return Pointmap(points=pointmap(raw[:, :3]), confidence=confidence(raw[:, 3]))
