@@ -158,6 +158,37 @@ class RenderingUnavailable(Hsimul3rError):
         )
 
 
+class NotForMotions(Hsimul3rError):
+    """A controller for poses, asked to follow a motion."""
+
+    def __init__(self, controller: str, frames: int):
+        super().__init__(
+            f"Controller '{controller}' holds a single moment, this scene moves over {frames} frames. "
+            "Use --tracking.controller window, or auto."
+        )
+
+
+class NotOnePerson(Hsimul3rError):
+    """A policy moves one person."""
+
+    def __init__(self, found: int):
+        super().__init__(f"A policy moves one person, this scene has {found}. Use --tracking.controller static or window.")
+
+
+class MixedLayouts(Hsimul3rError):
+    """Clips that one policy cannot observe alike."""
+
+    def __init__(self, what: str):
+        super().__init__(f"One policy cannot learn these clips: {what}. Train a policy for each layout of the scene.")
+
+
+class PolicyMismatch(Hsimul3rError):
+    """A policy file that does not fit the scene it was given for, or is no policy."""
+
+    def __init__(self, path: Path | str, what: str):
+        super().__init__(f"Policy '{path}': {what}. Train one for this scene: hsimul3r train-policy <scene>")
+
+
 class NotASingleMoment(Hsimul3rError):
     def __init__(self, what: str):
         super().__init__(f"{what} Only photos of one moment can be aligned with objects so far; give one frame.")
@@ -237,3 +268,27 @@ class WrongWeights(Hsimul3rError):
 
     def __init__(self, path: Path, model: str, what: str):
         super().__init__(f"Weights '{path}' are not {model}'s: {what}. Give the path of {model}'s weights.")
+
+
+class BadForeignFile(Hsimul3rError):
+    """A file of another program that cannot be read."""
+
+    def __init__(self, path: Path, what: str):
+        super().__init__(f"File '{path}': {what}. Export it again from the program that made it, or give its kind by --tool.")
+
+
+class UnsafeFile(Hsimul3rError):
+    """A pickle that wants more than plain data."""
+
+    def __init__(self, path: Path, name: str):
+        super().__init__(
+            f"File '{path}' would call '{name}' when read; nothing of it was run. If you trust it, open it with the program "
+            "that made it and save its arrays as npz."
+        )
+
+
+class BadMotion(Hsimul3rError):
+    """A file of motion capture that cannot be read as one."""
+
+    def __init__(self, path: Path, what: str):
+        super().__init__(f"Motion '{path}': {what}. Give a whole file: .amc with its .asf, or .npz with AMASS's keys.")
