@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from hsimul3r.conventions import BODY_JOINTS
-from hsimul3r.geometry.rotations import matrix_from_axis_angle, skew
+from hsimul3r.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle, quaternion_from_matrix, skew
 
 ARM_JOINTS = ("collar", "shoulder", "elbow", "wrist")
 
@@ -94,11 +94,22 @@ class Anatomy:
         swing, twist = self._swing_and_twist(dofs)
         return matrix_from_axis_angle(swing) @ matrix_from_axis_angle(twist)
 
-    def axes(self, dofs: Float[ndarray, "dofs"]) -> Float[ndarray, "dofs 3"]:
+    def coordinates(self, rotations: Float[ndarray, "*batch 22 3 3"]) -> Float[ndarray, "*batch dofs"]:
+        """The inverse of `rotations`, as far as the free coordinates go: twist about the bone, then swing."""
+        quat = quaternion_from_matrix(rotations)
+        along = (quat[..., 1:] * self.is_twist).sum(-1)
+        angle = 2 * np.arctan2(along, quat[..., 0])
+        twist = np.where(angle > np.pi, angle - 2 * np.pi, np.where(angle < -np.pi, angle + 2 * np.pi, angle))
+        turned = twist[..., None] * self.is_twist
+        swing = axis_angle_from_matrix(rotations @ np.swapaxes(matrix_from_axis_angle(turned), -1, -2))
+        table = swing * (1 - self.is_twist) + turned
+        return table.reshape(*table.shape[:-2], -1)[..., self.index]
+
+    def axes(self, dofs: Float[ndarray, "*batch dofs"]) -> Float[ndarray, "*batch dofs 3"]:
         """Axis of each coordinate, in the frame of its joint's parent, at a posture: d(rotation) = skew(axis) rotation."""
         swing, _ = self._swing_and_twist(dofs)
         axes = left_jacobian(swing) * (1 - self.is_twist)[:, None] + matrix_from_axis_angle(swing) * self.is_twist[:, None]
-        return axes.swapaxes(1, 2).reshape(-1, 3)[self.index]
+        return axes.swapaxes(-1, -2).reshape(*axes.shape[:-3], -1, 3)[..., self.index, :]
 
     def _swing_and_twist(self, dofs: Float[ndarray, "*batch dofs"]) -> tuple[ndarray, ndarray]:
         table = np.zeros((*np.shape(dofs)[:-1], 3 * len(BODY_JOINTS)))
