@@ -7,13 +7,17 @@ from hsimul3r.errors import UnknownBackend
 if TYPE_CHECKING:
     from sim_envs.contract import SimBackend
 
-BACKENDS = ("mujoco_cpu",)
+BACKENDS = ("mujoco_cpu", "mujoco_warp")
 
 
 def backend(name: str) -> "SimBackend":
-    """The physics backend of that name; raises `UnknownBackend`."""
-    if name != "mujoco_cpu":
-        raise UnknownBackend(name, BACKENDS)
-    from sim_envs.mujoco_cpu import MujocoCpu
+    """The physics backend of that name; raises `UnknownBackend`, or `MissingPackage` where its engine is not installed."""
+    if name == "mujoco_cpu":
+        from sim_envs.mujoco_cpu import MujocoCpu
 
-    return MujocoCpu()
+        return MujocoCpu()
+    if name == "mujoco_warp":
+        from sim_envs.mujoco_warp import MujocoWarp
+
+        return MujocoWarp()
+    raise UnknownBackend(name, BACKENDS)

@@ -24,7 +24,7 @@ def check(backend: SimBackend) -> None:
 
 
 def falls_freely(backend: SimBackend) -> None:
-    """A block in the air falls by g t^2 / 2, to the error of a first-order integrator: g t dt / 2."""
+    """A block in the air falls by g t^2 / 2, to the error of a first-order integrator (g t dt / 2) and single precision."""
     drop, seconds = 2.0, 0.4
     for timing in (PLAN, JUDGE):
         batch = backend.load(blocks_scene(drop), count=1, timing=timing, threads=1)
@@ -33,7 +33,7 @@ def falls_freely(backend: SimBackend) -> None:
         height = batch.state()[0][0, object_place("block0", batch.qpos_names)[2]]
         fallen, time_s = drop - height, steps * timing.timestep_s
         expected = GRAVITY * time_s**2 / 2
-        assert abs(fallen - expected) <= GRAVITY * time_s * timing.timestep_s / 2 + 1e-9, (fallen, expected)
+        assert abs(fallen - expected) <= GRAVITY * time_s * timing.timestep_s / 2 + 1e-6, (fallen, expected)
 
 
 def rests_at_its_weight(backend: SimBackend) -> None:
@@ -57,6 +57,7 @@ def bears_a_sitter(backend: SimBackend) -> None:
     HumanLayout.of(human_name(0), batch.qpos_names, batch.ctrl_names).write_targets(ctrl, scene.bodies[0].pose[:1, :22])
     batch.step(ctrl, round(2.0 / JUDGE.timestep_s), is_exact=True)
     weight = scene.human_mass_kg[0] * GRAVITY
+    assert not batch.capped_steps().any(), "the solver stopped short of its solution"
     vertical = float(batch.contacts().force_n.sum())
     assert abs(vertical / weight - 1) < 0.05, f"the seat bears {vertical:.1f} N of {weight:.1f} N"
 

@@ -7,22 +7,12 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from hsimul3r.artifacts import SimScene
-from hsimul3r.conventions import CONTACT_PARTS
 from hsimul3r.errors import UnsupportedParameter
 from hsimul3r.tracking.simulation import ContactReadings, Parameter
-from sim_envs.contract import Capabilities, Timing, contact_pairs
+from sim_envs.contact_sensors import ContactSensors, damping_ratio
+from sim_envs.contract import Capabilities, Timing
 from sim_envs.engine import MjModel, mujoco, mujoco_batch
-from sim_envs.scene_builder import (
-    ctrl_names,
-    depth_sensor,
-    load_model,
-    qpos_names,
-    qvel_names,
-    touch_sensor,
-)
-
-FORCE_AND_POINT = 6
-"""Values a touch sensor reports per contact: force in the contact's frame (normal first), world point."""
+from sim_envs.scene_builder import ctrl_names, load_model, qpos_names, qvel_names
 
 
 class MujocoCpu:
@@ -63,10 +53,9 @@ class MujocoBatch:
         self.qvel_names = qvel_names(model)
         self.ctrl_names = ctrl_names(model)
         self.body_names = tuple(model.body(i).name for i in range(1, model.nbody))
-        pairs = tuple(contact_pairs(humans, objects))
-        self.contact_names = tuple(pair.name for pair in pairs)
-        self._touch = [self._columns([touch_sensor(p.name, joint) for joint in CONTACT_PARTS[p.part]]) for p in pairs]
-        self._depth = self._columns([depth_sensor(human, name) for human in humans for name in objects])
+        self._sensors = ContactSensors(model, humans, objects)
+        self.contact_names = self._sensors.names
+        self._capped = np.zeros(count, int)
 
     @property
     def count(self) -> int:
@@ -93,7 +82,7 @@ class MujocoBatch:
             return
         ordered = np.unique(rows)
         self._batch.reset(ordered, stage=mujoco().mjtStage.mjSTAGE_NONE)
-        self._batch.warning[rows] = 0
+        self._batch.warning[rows], self._capped[rows] = 0, 0
         self._bound["qpos"][rows] = qpos
         self._bound["qvel"][rows] = 0.0 if qvel is None else qvel
         self._bound["ctrl"][rows] = 0.0
@@ -103,10 +92,11 @@ class MujocoBatch:
 
     def step(self, ctrl: Float[ndarray, "sims nu"], steps: int = 1, *, is_exact: bool = False) -> None:
         """Advance by `steps` time steps."""
-        mj = mujoco()
         self._bound["ctrl"][:] = ctrl
-        stage = mj.mjtStage.mjSTAGE_ACC if is_exact else mj.mjtStage.mjSTAGE_NONE
-        self._batch.step(nstep=steps, stage=stage)
+        iterations = self._batch.rollout(steps, record=("solver_niter",))["solver_niter"]
+        self._capped += (iterations.max(axis=2) >= self._model.opt.iterations).sum(axis=1)
+        if is_exact:
+            self._batch.forward()
 
     def state(self) -> tuple[Float[ndarray, "sims nq"], Float[ndarray, "sims nv"]]:
         """Copies of positions and velocities."""
@@ -119,21 +109,11 @@ class MujocoBatch:
 
     def contacts(self) -> ContactReadings:
         """Forces between body parts and objects, in the order of `contact_names`."""
-        data = self._bound["sensordata"]
-        force = np.zeros((self.count, len(self._touch)))
-        point = np.zeros((self.count, len(self._touch), 3))
-        for i, columns in enumerate(self._touch):
-            values = data[:, columns].reshape(self.count, -1, FORCE_AND_POINT)
-            normal = values[..., 0]
-            force[:, i] = normal.sum(axis=1)
-            weight = normal / np.maximum(force[:, i, None], 1e-9)
-            point[:, i] = np.einsum("sc,sck->sk", weight, values[..., 3:])
-        return ContactReadings(force_n=force, point=point)
+        return self._sensors.readings(self._bound["sensordata"])
 
     def penetration_m(self) -> Float[ndarray, "sims"]:
         """Depth of the deepest contact between a person and an object."""
-        depth = -self._bound["sensordata"][:, self._depth]
-        return np.maximum(depth, 0.0).max(axis=1, initial=0.0)
+        return self._sensors.penetration_m(self._bound["sensordata"])
 
     def has_diverged(self) -> Bool[ndarray, "sims"]:
         """True where MuJoCo found bad positions, velocities or accelerations (it then starts that simulation anew)."""
@@ -141,10 +121,14 @@ class MujocoBatch:
         bad = [int(kind) for kind in (kinds.mjWARN_BADQPOS, kinds.mjWARN_BADQVEL, kinds.mjWARN_BADQACC)]
         return self._batch.warning[:, bad, 1].any(axis=1)
 
+    def capped_steps(self) -> Int[ndarray, "sims"]:
+        """Time steps since the last reset in which the contact solver reached its limit of iterations."""
+        return self._capped.copy()
+
     def set_parameter(self, name: Parameter, values: Float[ndarray, "sims *size"], *, body: str | None = None) -> None:
         """Set a parameter in every simulation; raises `UnsupportedParameter`."""
         if name == "contact_recovery_s":
-            self._expand("geom_solref")[:, :, 1] = self._damping_ratio(np.asarray(values))[:, None]
+            self._expand("geom_solref")[:, :, 1] = damping_ratio(self._model, np.asarray(values))[:, None]
         elif name == "gravity_m_s2":
             self._expand("opt.gravity")[:] = values
         elif name == "force_n" and body is not None:
@@ -157,12 +141,6 @@ class MujocoBatch:
             self._expand("geom_friction")[:, owned, 0] = np.asarray(values)[:, None]
         else:
             raise UnsupportedParameter(MujocoCpu.name, name, MujocoCpu.capabilities.parameters)
-
-    def _damping_ratio(self, recovery_s: Float[ndarray, "sims"]) -> Float[ndarray, "sims"]:
-        """MuJoCo's contact has stiffness 1 / (t z)^2 and damping 2 / t for time constant t and damping ratio z: overdamped it
-        gives way at 2 t z^2, without yielding to weight as a contact with a longer t does."""
-        hardest = 2.0 * float(self._model.geom_solref[0, 0])
-        return np.sqrt(np.maximum(recovery_s, hardest) / hardest)
 
     def _force_on(self, body: str) -> Float[ndarray, "sims 3"]:
         return self._bound["xfrc_applied"][:, self._model.body(body).id, :3]
@@ -178,7 +156,3 @@ class MujocoBatch:
         if field not in self._expanded:
             self._expanded[field] = self._batch.expand(field)
         return self._expanded[field]
-
-    def _columns(self, sensors: list[str]) -> ndarray:
-        spans = [(int(self._model.sensor(name).adr[0]), int(self._model.sensor(name).dim[0])) for name in sensors]
-        return np.concatenate([np.arange(start, start + size) for start, size in spans]) if spans else np.zeros(0, int)

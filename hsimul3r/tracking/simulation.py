@@ -90,6 +90,10 @@ class Simulation(Protocol):
         """True where the engine gave up on a simulation since its last reset; its state then means nothing."""
         ...
 
+    def capped_steps(self) -> Int[ndarray, "sims"]:
+        """Time steps since a simulation's last reset that the contact solver ended at its limit of iterations, unconverged."""
+        ...
+
     def set_parameter(self, name: Parameter, values: Float[ndarray, "sims *size"], *, body: str | None = None) -> None:
         """Set a parameter in every simulation; `body` where it belongs to a body."""
         ...

@@ -1,3 +1,5 @@
+from importlib.util import find_spec
+
 import pytest
 
 from hsimul3r.errors import UnknownBackend, UnsupportedParameter
@@ -5,9 +7,12 @@ from sim_envs import BACKENDS, backend
 from sim_envs.conformance import REQUIREMENTS, blocks_scene
 from sim_envs.contract import JUDGE
 
+WARP = pytest.mark.skipif(find_spec("mujoco_warp") is None, reason="mujoco_warp is not installed: pip install -e '.[warp]'")
+MARKS = {"mujoco_warp": (WARP, pytest.mark.slow)}
+
 
 @pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda r: r.__name__)
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=MARKS.get(name, ())) for name in BACKENDS])
 def test_backend_meets_the_contract(name, requirement):
     requirement(backend(name))
 
