@@ -50,8 +50,8 @@ def main(args: Args) -> int:
 def summary(name: str, rows: list[Compared]) -> list[str]:
     """The model's tensors, the largest difference, and that which comes closest to its tolerance."""
     ours = [row for row in rows if not row.official_only]
-    worst = max(ours, key=lambda row: row.difference / row.tolerance)
-    closest = f"{worst.name}: {worst.difference:.1e} of {worst.tolerance:.0e}"
+    worst = max(ours, key=lambda row: row.difference / max(row.tolerance, 1e-12))
+    closest = f"{worst.name}: {worst.difference:.1e} of {worst.tolerance:.1e}"
     largest = max(row.difference for row in ours)
     return [name, str(len(rows)), f"{largest:.1e}", closest, "yes" if all(row.holds for row in rows) else "NO"]
 
@@ -60,7 +60,7 @@ def details(found: dict[str, list[Compared]]) -> Table:
     table = Table("model", "tensor", "difference", "tolerance", "holds")
     for name, rows in found.items():
         for row in rows:
-            table.add_row(name, row.name, f"{row.difference:.1e}", f"{row.tolerance:.0e}", "yes" if row.holds else "NO")
+            table.add_row(name, row.name, f"{row.difference:.1e}", f"{row.tolerance:.1e}", "yes" if row.holds else "NO")
     return table
 
 

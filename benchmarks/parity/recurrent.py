@@ -3,10 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
+from torch import Tensor
+
 from parity.dust3r import dpt_sizes
 from parity.golden import Compared, Golden, compared, without_gradient
 from stages.adapters.networks.cut3r_net import Cut3r, Cut3rSizes, FrameOutput
+from stages.adapters.networks.dinov2 import DinoSizes
 from stages.adapters.networks.dust3r_net import tower
+from stages.adapters.networks.human3r_net import Human3r, Human3rSizes, SeenPeople, fit_square
 
 TOLERANCE = 1e-5
 WIDER = 5e-5
@@ -50,4 +54,55 @@ def check_cut3r(golden: Golden) -> Iterator[Compared]:
             yield compared(golden, rounded, out.camera_pose, ROUNDED, official_only=True)
 
 
-CHECKS = {"cut3r": check_cut3r}
+@without_gradient
+def check_human3r(golden: Golden) -> Iterator[Compared]:
+    net = human3r(golden)
+    for case, frames in (("landscape", 3), ("portrait", 2)):
+        outputs = watch(net, [golden.io[f"{case}.frame{n}.img"] for n in range(frames)], is_gated=False)
+        for n, (out, people) in enumerate(outputs):
+            ours = {"camera_pose": (out.camera_pose, TOLERANCE)} if n < frames - 1 else dense(out)
+            for name, (tensor, tolerance) in (ours | of_people(people)).items():
+                yield compared(golden, f"{case}.frame{n}.{name}", tensor, tolerance)
+        out, people = outputs[-1]
+        yield compared(golden, f"{case}.frame{frames - 1}.msk", people.detections.mask[None, ..., None], TOLERANCE)
+        for name in ("camera_pose", "smpl_rotmat", "smpl_shape", "smpl_transl"):
+            tensor = ({"camera_pose": (out.camera_pose, 0)} | of_people(people))[name][0]
+            yield compared(golden, f"{case}.official_fp16_rope.frame{frames - 1}.{name}", tensor, ROUNDED, official_only=True)
+    square = fit_square(golden.io["landscape.frame0.img"], golden.config["mhmr_img_res"])
+    yield compared(golden, "landscape.frame0.img_mhmr", square, TOLERANCE)
+    out, people = watch(net, [golden.io[f"landscape.frame{n}.img"] for n in range(3)], is_gated=True)[-1]
+    yield compared(golden, "landscape.ttt3r.frame2.camera_pose", out.camera_pose, TOLERANCE)
+    for name in ("smpl_rotmat", "smpl_shape", "smpl_transl"):
+        yield compared(golden, f"landscape.ttt3r.frame2.{name}", *of_people(people)[name])
+
+
+def human3r(golden: Golden) -> Human3r:
+    backbone = golden.config["backbone"]
+    dino = DinoSizes(
+        width=backbone["embed_dim"], depth=backbone["depth"], heads=backbone["num_heads"],
+        table=backbone["img_size"] // backbone["patch_size"],
+    )  # fmt: skip
+    net = Human3r(Human3rSizes(**cut3r_sizes(golden.config), dino=dino, detector_px=golden.config["mhmr_img_res"]))
+    net.load_state_dict(golden.weights)
+    return net
+
+
+def watch(net: Human3r, images: list[Tensor], *, is_gated: bool) -> list[tuple[FrameOutput, SeenPeople]]:
+    state, outputs = net.begin(), []
+    for image in images:
+        out, people, state = net.see(image, state, is_gated=is_gated)
+        outputs.append((out, people))
+    return outputs
+
+
+def of_people(people: SeenPeople) -> dict[str, tuple[Tensor, float]]:
+    """Official names, ours, and how far they may be apart; identities must be equal."""
+    return {
+        "smpl_id": (people.ids[None], 0), "smpl_rotmat": (people.rotations[None], 1.5e-4),
+        "smpl_shape": (people.shape[None], TOLERANCE), "smpl_expression": (people.expression[None], TOLERANCE),
+        "smpl_transl": (people.head[None], 3e-5), "smpl_loc": (people.detections.places_px[None], 6e-5),
+        "smpl_scores": (people.detections.scores[None, ..., None], TOLERANCE),
+    }  # fmt: skip
+
+
+CHECKS = {"cut3r": check_cut3r, "human3r": check_human3r}

@@ -173,3 +173,11 @@ class DecoderBlock(nn.Module):
         x = x + self.attn(self.norm1(x), rotary)
         x = x + self.cross_attn(self.norm2(x), self.norm_y(context), rotary, context_rotary)
         return x + self.mlp(self.norm3(x))
+
+
+def set_precision(network: nn.Module, dtype: torch.dtype) -> None:
+    """Everything in `dtype` but the heads (`downstream_head*`), which stay in float32."""
+    for name, part in network.named_children():
+        part.to(torch.float32 if name.startswith("downstream_head") else dtype)
+    for parameter in network.parameters(recurse=False):
+        parameter.data = parameter.data.to(dtype)

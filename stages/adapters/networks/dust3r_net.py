@@ -88,7 +88,7 @@ class DptHead(nn.Module):
 class Dust3r(nn.Module):
     """The network; `encode` each picture once, then `decode` as many pairs as there are.
 
-    Attention may run in bfloat16 (`to_precision`); heads are always in float32, as their exponentials ask for.
+    The transformer may run in bfloat16 (`blocks.set_precision`); heads are always in float32, for their exponentials' sake.
     """
 
     def __init__(self, sizes: Dust3rSizes):
@@ -108,13 +108,6 @@ class Dust3r(nn.Module):
 
     def _head(self) -> LinearHead | DptHead:
         return LinearHead(self.sizes.decoder.width) if self.sizes.head == "linear" else DptHead(self.sizes)
-
-    def to_precision(self, dtype: torch.dtype) -> Self:
-        """Everything but the heads in `dtype`."""
-        self.to(dtype)
-        self.downstream_head1.float()
-        self.downstream_head2.float()
-        return self
 
     def encode(self, image: Float[Tensor, "batch 3 height width"]) -> Encoded:
         """Pictures in -1..1, sides multiples of 16."""
