@@ -1,0 +1,167 @@
+"""How often each controller holds a pose of HSIBench that was reconstructed with errors, how far from it, and at what cost.
+
+    python benchmarks/control.py --quick
+    python benchmarks/control.py --workers 2 --out runs/control
+
+Every case is staged in memory, noise is put on it (see control_cases.py), each row controls it, and the verdict of Sec. 3.4 on
+the fine simulation decides. Finished attempts are kept in <out>/outcomes.jsonl: a run that was stopped goes on where it was.
+Times are CPU seconds of one thread: what an idle core would need on the clock. <out>/control.md and control.png sum up.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Final, Literal
+
+import tyro
+from control_cases import BANK, KINDS, Noise, cases_of, noisy, staged_scene
+from control_report import Outcome, write_report
+from rich.console import Console
+
+from hsimul3r.artifacts import AlignedScene
+from hsimul3r.benchmark.check import sim_scene_of
+from hsimul3r.errors import NotPosable
+from hsimul3r.files import owned_folder
+from hsimul3r.processes import single_threaded
+from hsimul3r.progress import Progress
+from hsimul3r.tracking.noise import ErrorBank
+from stages import judge_stability, track_motion
+
+RowName = Literal["pd", "v2", "v3", "full"]
+TRACKING: Final[Mapping[str, track_motion.TrackMotionConfig]] = {
+    "pd": track_motion.TrackMotionConfig(controller="pd", threads=1),
+    "v2": track_motion.TrackMotionConfig(controller="static", scene_term="none", threads=1),
+    "v3": track_motion.TrackMotionConfig(controller="static", scene_term="center", threads=1),
+    "full": track_motion.TrackMotionConfig(controller="static", scene_term="surface", threads=1),
+}
+"""The paper's "no optimisation", its V2 and V3, and the full method."""
+JUDGING = judge_stability.JudgeStabilityConfig(threads=1)
+QUIET = Progress(None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Args:
+    """What is run."""
+
+    out: Path = Path("runs/control")
+    kinds: tuple[str, ...] = ("stand", "lean", "sit", "lie")
+    noises: tuple[Noise, ...] = ("mixed",)
+    rows: tuple[RowName, ...] = ("pd", "full")
+    seeds: tuple[int, ...] = (0, 1, 2)
+    count: int = 30
+    """Cases of each kind."""
+    workers: int = 2
+    quick: bool = False
+    """Three cases of each kind, one seed."""
+    report_only: bool = False
+    """Sum up what is there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One case with everything that is still to be run on it."""
+
+    kind: str
+    case: str
+    runs: tuple[tuple[str, int, str], ...]
+    """Noise, seed and row."""
+
+
+def main(args: Args) -> None:
+    if args.quick:
+        args = replace(args, count=3, seeds=(0,))
+    unknown = set(args.kinds) - set(KINDS)
+    if unknown:
+        raise SystemExit(f"Unknown kinds {sorted(unknown)}; known: {', '.join(KINDS)}")
+    with owned_folder(args.out, option="--out"):
+        notes = args.out / "outcomes.jsonl"
+        known = read(notes)
+        tasks = [] if args.report_only else list(tasks_of(args, known))
+        progress = Progress(Console())
+        with progress.bar("cases", len(tasks)) as advance, notes.open("a") as file:
+            for found in run_all(tasks, args.workers):
+                known += found
+                file.writelines(json.dumps(asdict(outcome)) + "\n" for outcome in found)
+                file.flush()
+                advance(1)
+        progress.say(f"Written: {write_report(known, args.out)}")
+
+
+def read(notes: Path) -> list[Outcome]:
+    """Finished attempts of this version of the settings."""
+    lines = notes.read_text().splitlines() if notes.is_file() else []
+    outcomes = [Outcome(**json.loads(line)) for line in lines]
+    return [outcome for outcome in outcomes if outcome.key == key_of(outcome.row)]
+
+
+def key_of(row: str) -> str:
+    """What a row's outcomes follow from, besides the code."""
+    settings = [asdict(TRACKING[row]), asdict(JUDGING)]
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def tasks_of(args: Args, known: Sequence[Outcome]) -> Iterator[Task]:
+    """What is asked for and not done, first cases first, so that all kinds grow together."""
+    done = {(o.kind, o.case, o.noise, o.seed, o.row) for o in known}
+    for place in range(args.count):
+        for kind in args.kinds:
+            for case in cases_of(kind, args.count)[place : place + 1]:
+                wanted = ((noise, seed, row) for noise in args.noises for seed in args.seeds for row in args.rows)
+                runs = tuple(run for run in wanted if (kind, case, *run) not in done)
+                if runs:
+                    yield Task(kind=kind, case=case, runs=runs)
+
+
+def run_all(tasks: Sequence[Task], workers: int) -> Iterator[list[Outcome]]:
+    """The outcomes of every task as it is done, in processes of one thread."""
+    with single_threaded(), ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for future in as_completed([pool.submit(run_task, task) for task in tasks]):
+            yield future.result()
+
+
+def run_task(task: Task) -> list[Outcome]:
+    """All runs on one case."""
+    bank = ErrorBank.load(BANK) if BANK.is_file() else None
+    true = staged_scene(task.case)
+    outcomes = []
+    for noise, seed, row in task.runs:
+        try:
+            scene = noisy(true, task.case, noise, seed, bank)
+        except NotPosable:
+            continue
+        outcomes.append(
+            attempt(scene, Outcome(kind=task.kind, case=task.case, noise=noise, seed=seed, row=row, key=key_of(row)))
+        )
+    return outcomes
+
+
+def attempt(scene: AlignedScene, blank: Outcome) -> Outcome:
+    """One controller on one scene, judged."""
+    sim_scene, folder = sim_scene_of(scene), Path()
+    cfg = replace(TRACKING[blank.row], seed=blank.seed)
+    started = time.process_time()
+    rollout = track_motion.run(sim_scene, cfg=cfg, out=folder, progress=QUIET)
+    cpu_s = time.process_time() - started
+    verdict = judge_stability.run(sim_scene, rollout, cfg=JUDGING, out=folder, progress=QUIET)
+    touching = [c.holds for c in verdict.criteria if c.test == "contact" and "touches" in c.name]
+    window = round(JUDGING.interaction.window_s * rollout.fps)
+    return replace(
+        blank,
+        is_stable=verdict.is_stable,
+        feedback_type=verdict.feedback_type,
+        touches=bool(touching) and all(touching),
+        deviation_mm=1000 * float(rollout.body_deviation_m[-window:].mean()),
+        cpu_s=cpu_s,
+        iterations=rollout.report.get("iterations", 0.0),
+        is_certified=rollout.report.get("is_certified", 0.0) > 0,
+        failed=tuple(c.name for c in verdict.criteria if not c.holds),
+    )
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Args, description=__doc__))
