@@ -12,6 +12,7 @@ from numpy import ndarray
 from hsimul3r.artifacts import Criterion, Rollout, SimScene, StabilityVerdict
 from hsimul3r.conventions import GRAVITY
 from hsimul3r.progress import Progress
+from hsimul3r.run_record import CONTROLLERS
 from hsimul3r.tracking.criteria import (
     UNLABELLED,
     GravityThresholds,
@@ -20,13 +21,12 @@ from hsimul3r.tracking.criteria import (
     interaction_criteria,
 )
 from hsimul3r.tracking.layout import object_place, velocity_names
-from hsimul3r.tracking.problem import tracking_problem
+from hsimul3r.tracking.problem import at_rate, tracking_problem
 from hsimul3r.tracking.recording import SoftStart, soften
 
 if TYPE_CHECKING:
     from sim_envs.contract import SimBatch
 
-CONTROL = {"pd": "PD control", "static": "sampling control"}
 SIDES = ("+X", "+X+Y", "+Y", "-X+Y", "-X", "-X-Y", "-Y", "+X-Y")
 """World directions, 45 degrees apart, in which the ground is tilted and objects are pushed."""
 
@@ -50,7 +50,7 @@ class JudgeStabilityConfig:
 
 def run(sim_scene: SimScene, rollout: Rollout, *, cfg: JudgeStabilityConfig, out: Path, progress: Progress) -> StabilityVerdict:
     """Raises `UnknownBackend`."""
-    problem = tracking_problem(sim_scene)
+    problem = at_rate(tracking_problem(sim_scene), rollout.fps)
     criteria = (*_objects_alone(sim_scene, cfg), *interaction_criteria(rollout, problem, cfg.interaction))
     holds = {test: all(c.holds for c in criteria if c.test == test) for test in ("gravity", "settled", "contact")}
     return StabilityVerdict(
@@ -62,7 +62,7 @@ def run(sim_scene: SimScene, rollout: Rollout, *, cfg: JudgeStabilityConfig, out
         is_settled=holds["settled"],
         holds_contact=holds["contact"],
         criteria=criteria,
-        reason=reason_in_words(criteria, rollout.controller),
+        reason=reason_in_words(criteria, rollout.controller, is_motion=problem.frames > 1),
     )
 
 
@@ -75,25 +75,34 @@ def feedback_type(stands: bool, settles: bool, touches: bool) -> Literal[1, 2, 3
     return 4 if touches else 3
 
 
-def reason_in_words(criteria: tuple[Criterion, ...], controller: str) -> str:
+POSE_FAILS = {
+    "gravity": "An object does not stand by itself",
+    "settled": "The objects or the person do not come to rest where they were reconstructed",
+    "contact": "The objects stand, but the reconstructed contact is not held",
+}
+MOTION_FAILS = {
+    "gravity": "An object does not stand by itself",
+    "settled": "The objects do not stay on their paths, or the person does not come to rest at the end",
+    "contact": "The objects stay on their paths, but the person does not follow the reconstructed motion with its contacts",
+}
+
+
+def reason_in_words(criteria: tuple[Criterion, ...], controller: str, *, is_motion: bool = False) -> str:
     """What decided, for somebody who has not read the paper."""
     failed = [c for c in criteria if not c.holds]
     if not failed:
         weakest = min(criteria, key=lambda c: c.margin)
+        held = "the motion is followed" if is_motion else "the scene comes to rest"
         return (
-            "Stable: the objects stand by themselves, the scene comes to rest and the contacts are held. "
+            f"Stable: the objects stand by themselves, {held} and the contacts are held. "
             f"Closest to its limit: {_in_words(weakest)}."
         )
     first = next(c for test in ("gravity", "settled", "contact") for c in failed if c.test == test)
     worst = min((c for c in failed if c.test == first.test), key=lambda c: c.margin)
     if worst.name == UNLABELLED:
         return "No body part was found to touch an object, so there is no interaction to hold."
-    opening = {
-        "gravity": "An object does not stand by itself",
-        "settled": "The objects or the person do not come to rest where they were reconstructed",
-        "contact": "The objects stand, but the reconstructed contact is not held",
-    }[worst.test]
-    return f"{opening}: {_in_words(worst)}, under {CONTROL.get(controller, controller)}."
+    opening = (MOTION_FAILS if is_motion else POSE_FAILS)[worst.test]
+    return f"{opening}: {_in_words(worst)}, under {CONTROLLERS.get(controller, controller)}."
 
 
 def objects_alone(scene: SimScene) -> SimScene:

@@ -1,29 +1,43 @@
-"""Hold the reconstruction under gravity with a controller, and record what the fine simulation makes of it (Sec. 3.3)."""
+"""Hold or follow the reconstruction under gravity, and record what the fine simulation makes of the commands (Sec. 3.3)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, assert_never
 
 from hsimul3r.artifacts import Rollout, SimScene
 from hsimul3r.progress import Progress
+from hsimul3r.tracking.controllers import (
+    Controller,
+    ControllerName,
+    ControlTask,
+    OpenLoop,
+    StaticSearch,
+    WindowSearch,
+    controller_for,
+)
 from hsimul3r.tracking.criteria import DEVIATION, UNLABELLED, InteractionThresholds, interaction_criteria
-from hsimul3r.tracking.pd import follow_reconstruction
-from hsimul3r.tracking.problem import SceneTerm, TrackingProblem, searched, tracking_problem
+from hsimul3r.tracking.motion import duration_s, rests_at_end
+from hsimul3r.tracking.problem import SceneTerm, TrackingProblem, at_rate, searched, tracking_problem
 from hsimul3r.tracking.recording import Plan, RecordConfig, SoftStart, record, rollout_of
 from hsimul3r.tracking.simulation import Simulation
-from hsimul3r.tracking.static_cem import Certificate, StaticCemConfig, optimise
+from hsimul3r.tracking.static_cem import Certificate, StaticCemConfig
+from hsimul3r.tracking.window import WindowConfig
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrackMotionConfig:
     """Which controller, for how long, on which engine."""
 
-    controller: Literal["pd", "static"] = "static"
+    controller: ControllerName | Literal["auto"] = "auto"
+    """"auto": static for a single moment, window for a motion."""
     scene_term: SceneTerm = "surface"
     """What the search knows of contacts: Eq. 5 ("surface"), the object's centre in its place, or nothing. Without it neither
     the force at a contact nor the certificate counts contacts."""
     hold_s: float = 3.0
+    """How long a single moment is held."""
+    rest_s: float = 1.0
+    """How long the last frame of a motion is held, where the motion rests in it; one that does not ends with it."""
     fps: float = 60.0
     backend: str = "mujoco_cpu"
     threads: int = 0
@@ -31,47 +45,64 @@ class TrackMotionConfig:
     seed: int = 0
     soft_start: SoftStart = field(default_factory=SoftStart)
     search: StaticCemConfig = field(default_factory=StaticCemConfig)
+    window: WindowConfig = field(default_factory=WindowConfig)
     certificate: InteractionThresholds = field(
         default_factory=lambda: InteractionThresholds(deviation_m=0.2, penetration_m=0.025)
     )
-    """What ends the search: somewhat stricter than the verdict."""
+    """What ends the search for a pose: somewhat stricter than the verdict."""
 
 
 def run(sim_scene: SimScene, *, cfg: TrackMotionConfig, out: Path, progress: Progress) -> Rollout:
-    """Raises `UnknownBackend`."""
+    """Raises `UnknownBackend`, `NotForMotions`."""
     from sim_envs import backend
     from sim_envs.contract import JUDGE, PLAN
 
-    engine, problem = backend(cfg.backend), tracking_problem(sim_scene)
-    recording = RecordConfig(hold_s=cfg.hold_s, fps=cfg.fps, soft_start=cfg.soft_start)
+    engine = backend(cfg.backend)
+    timing = {"plan": PLAN, "judge": JUDGE}
+    problem = at_rate(tracking_problem(sim_scene), cfg.fps)
     judge = engine.load(sim_scene, count=1, timing=JUDGE, threads=cfg.threads)
-    report: dict[str, float] = {}
-    if cfg.controller == "pd" or not problem.people:
-        plan = follow_reconstruction(problem, judge.qpos_names, judge.ctrl_names)
-    else:
-        coarse = engine.load(sim_scene, count=cfg.search.samples, timing=PLAN, threads=cfg.threads)
-        known = searched(problem, cfg.scene_term)
 
-        def certify(plans: Sequence[Plan]) -> list[Certificate]:
-            return [_certificate(_judged(plan, judge, sim_scene, problem, recording), known, cfg) for plan in plans]
+    def certify(task: ControlTask, plans: Sequence[Plan]) -> list[Certificate]:
+        rollouts = (_judged(plan, judge, sim_scene, task.problem, task.recording) for plan in plans)
+        return [_certificate(rollout, task.known, cfg) for rollout in rollouts]
 
-        with progress.bar("searching a stable pose", cfg.search.max_iterations) as advance:
-            solution = optimise(
-                known, coarse, certify, cfg.search, soft_start=cfg.soft_start, seed=cfg.seed, on_iteration=advance
-            )
-        plan = solution.plan
-        report = {
-            "is_certified": float(solution.is_certified),
-            "iterations": float(solution.iterations),
-            "planned_s": solution.simulated_s,
-        }
-    rollout = _judged(plan, judge, sim_scene, problem, recording)
+    task = ControlTask(
+        problem=problem,
+        known=searched(problem, cfg.scene_term),
+        simulator=lambda fidelity, count: engine.load(sim_scene, count=count, timing=timing[fidelity], threads=cfg.threads),
+        recording=RecordConfig(duration_s=_duration_s(problem, cfg), fps=cfg.fps, soft_start=cfg.soft_start),
+        certify=certify,
+        seed=cfg.seed,
+        progress=progress,
+    )
+    name = controller_for(problem) if cfg.controller == "auto" else cfg.controller
+    controlled = _controller(name, problem, cfg).control(task)
+    rollout = _judged(controlled.plan, judge, sim_scene, problem, task.recording)
     return replace(
         rollout,
-        provenance=replace(sim_scene.provenance, adapter=f"{cfg.controller} on {engine.name}", seed=cfg.seed),
-        controller=cfg.controller,
-        report={**rollout.report, **report},
+        provenance=replace(sim_scene.provenance, adapter=f"{name} on {engine.name}", seed=cfg.seed),
+        controller=name,
+        report={**rollout.report, **controlled.report},
     )
+
+
+def _duration_s(problem: TrackingProblem, cfg: TrackMotionConfig) -> float:
+    if problem.frames == 1:
+        return cfg.hold_s
+    return duration_s(problem) + (cfg.rest_s if rests_at_end(problem) else 0.0)
+
+
+def _controller(name: ControllerName, problem: TrackingProblem, cfg: TrackMotionConfig) -> Controller:
+    if not problem.people:
+        return OpenLoop()
+    match name:
+        case "pd":
+            return OpenLoop()
+        case "static":
+            return StaticSearch(cfg=cfg.search)
+        case "window":
+            return WindowSearch(cfg=cfg.window)
+    assert_never(name)
 
 
 def _judged(plan: Plan, judge: Simulation, scene: SimScene, problem: TrackingProblem, cfg: RecordConfig) -> Rollout:

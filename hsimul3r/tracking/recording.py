@@ -36,17 +36,19 @@ class SoftStart:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Start from `qpos` at rest and give the servos `ctrl[f]` from frame f on; the last one is held."""
+    """Start from `qpos` and `qvel` and give the servos `ctrl[f]` from frame f on; the last one is held."""
 
     qpos: Float[ndarray, "nq"]
     ctrl: Float[ndarray, "frames nu"]
+    qvel: Float[ndarray, "nv"] | None = None
+    """None: at rest."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecordConfig:
     """How long and how often."""
 
-    hold_s: float = 3.0
+    duration_s: float = 3.0
     fps: float = 60.0
     soft_start: SoftStart = field(default_factory=SoftStart)
 
@@ -68,16 +70,39 @@ class Recording:
     has_diverged: Bool[ndarray, "sims"]
 
 
+@dataclass(kw_only=True)
+class Execution:
+    """Commands given to simulations frame by frame: the one way in which the fine simulation is run, so that what a controller
+    executes and what is recorded of its plan later are the same, bit for bit."""
+
+    simulation: Simulation
+    cfg: RecordConfig
+    frame: int = 0
+
+    def start(self, plans: Sequence[Plan]) -> None:
+        """Put every simulation into its plan's initial state."""
+        still = np.zeros(len(self.simulation.qvel_names))
+        self.frame = 0
+        soften(self.simulation, self.cfg.soft_start.recovery(0.0))
+        qvel = np.stack([still if plan.qvel is None else plan.qvel for plan in plans])
+        self.simulation.reset(np.stack([plan.qpos for plan in plans]), qvel)
+
+    def advance(self, ctrl: Float[ndarray, "sims nu"]) -> None:
+        """Hold commands for one frame."""
+        soften(self.simulation, self.cfg.soft_start.recovery(self.frame / self.cfg.fps))
+        self.simulation.step(ctrl, round(1.0 / (self.cfg.fps * self.simulation.timestep_s)), is_exact=True)
+        self.frame += 1
+
+
 def record(simulation: Simulation, problem: TrackingProblem, plans: Sequence[Plan], cfg: RecordConfig) -> Recording:
     """Run one plan per simulation; `simulation.count` must be their number."""
-    frames, steps = round(cfg.hold_s * cfg.fps), round(1.0 / (cfg.fps * simulation.timestep_s))
+    frames = round(cfg.duration_s * cfg.fps)
     ctrl = np.stack([plan.ctrl[np.minimum(np.arange(frames + 1), len(plan.ctrl) - 1)] for plan in plans], axis=1)
-    soften(simulation, cfg.soft_start.recovery(0.0))
-    simulation.reset(np.stack([plan.qpos for plan in plans]))
+    execution = Execution(simulation=simulation, cfg=cfg)
+    execution.start(plans)
     moments = [_moment(simulation, problem)]
     for frame in range(frames):
-        soften(simulation, cfg.soft_start.recovery(frame / cfg.fps))
-        simulation.step(ctrl[frame], steps, is_exact=True)
+        execution.advance(ctrl[frame])
         moments.append(_moment(simulation, problem))
     columns = {name: np.stack([moment[name] for moment in moments]) for name in moments[0]}
     return Recording(ctrl=ctrl, has_diverged=simulation.has_diverged(), **columns)
@@ -141,7 +166,7 @@ def simulated_body(
 
 def replay(rollout: Rollout, problem: TrackingProblem, simulation: Simulation, cfg: RecordConfig) -> str:
     """Run a rollout's commands again from its start; equals `rollout.replay_hash` bit for bit, at any thread count."""
-    recording = record(simulation, problem, [Plan(qpos=rollout.qpos[0], ctrl=rollout.ctrl)], cfg)
+    recording = record(simulation, problem, [Plan(qpos=rollout.qpos[0], qvel=rollout.qvel[0], ctrl=rollout.ctrl)], cfg)
     return state_hash(recording.qpos[:, 0], recording.qvel[:, 0])
 
 

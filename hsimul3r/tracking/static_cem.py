@@ -22,15 +22,8 @@ from hsimul3r.tracking.moment import MomentCost
 from hsimul3r.tracking.pd import follow_reconstruction
 from hsimul3r.tracking.problem import PersonReference, TrackingProblem
 from hsimul3r.tracking.recording import Plan, SoftStart, soften
+from hsimul3r.tracking.sampling import JOINT_KINDS, SUPPORT, antithetic, leaders, pose_scale, update
 from hsimul3r.tracking.simulation import Simulation
-
-POSE_SCALE = {
-    "hip": 0.06, "knee": 0.06, "ankle": 0.06, "foot": 0.015, "spine1": 0.06, "spine2": 0.03, "spine3": 0.03, "neck": 0.01,
-    "head": 0.01, "collar": 0.015, "shoulder": 0.05, "elbow": 0.03, "wrist": 0.01,
-}  # fmt: skip
-"""Expected error of a reconstructed joint per axis [rad]: the first spread of the samples."""
-SUPPORT = ("hip", "knee", "ankle", "spine1")
-"""Joints whose servo targets may differ from the pose: those that carry the weight."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +72,9 @@ class Certificate:
     """Sum of the negative margins, zero where everything holds."""
 
 
+Certify = Callable[[Sequence[Plan]], list[Certificate]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class StaticSolution:
     """The plan, whether it was certified, and what it took."""
@@ -99,15 +95,15 @@ class SearchSpace:
     reference: Plan
     scale: Float[ndarray, "size"]
     offset_joints: tuple[int, ...]
+    """Joints whose servo targets may differ from the pose."""
 
     @classmethod
     def of(cls, problem: TrackingProblem, simulation: Simulation, cfg: StaticCemConfig) -> Self:
         """The space of a scene, its scale from the expected errors."""
         names = simulation.qpos_names, simulation.ctrl_names
-        kinds = [joint.removeprefix("left_").removeprefix("right_") for joint in BODY_JOINTS[1:]]
-        support = tuple(i + 1 for i, kind in enumerate(kinds) if kind in SUPPORT)
-        pose = cfg.pose_share * np.repeat([POSE_SCALE[kind] for kind in kinds], 3)
-        offset = cfg.offset_share * np.repeat([POSE_SCALE[kinds[i - 1]] for i in support], 3)
+        support = tuple(i + 1 for i, kind in enumerate(JOINT_KINDS) if kind in SUPPORT)
+        pose = cfg.pose_share * pose_scale()
+        offset = cfg.offset_share * pose_scale([JOINT_KINDS[i - 1] for i in support])
         return cls(
             problem=problem,
             layouts=tuple(HumanLayout.of(person.name, *names) for person in problem.people),
@@ -158,9 +154,6 @@ def leaned(
     return pivot + (joints[0] - pivot) @ np.swapaxes(tilt, -1, -2), pose
 
 
-Certify = Callable[[Sequence[Plan]], list[Certificate]]
-
-
 def optimise(
     problem: TrackingProblem,
     simulation: Simulation,
@@ -192,9 +185,8 @@ def optimise(
         samples = antithetic(rng, mean, spread, cfg.samples)
         cost = shooting_cost(samples, space, simulation, cfg, soft_start, horizon_s=horizon_of(iteration, cfg))
         simulated_s += horizon_of(iteration, cfg)
-        leader = np.stack([samples[cost[:, i].argmin(), i] for i in range(size[0])])
         mean, spread = update(samples, cost, mean, spread, space.scale, cfg)
-        candidates = [space.plan(mean), space.plan(leader)]
+        candidates = [space.plan(mean), space.plan(leaders(samples, cost))]
         on_iteration(1.0)
     return StaticSolution(plan=best, is_certified=False, iterations=iteration, simulated_s=simulated_s * cfg.samples)
 
@@ -203,41 +195,6 @@ def horizon_of(iteration: int, cfg: StaticCemConfig) -> float:
     """Short at first, when a fall is soon seen, and growing: what is left then are slow falls."""
     share = min(iteration / max(cfg.horizon_growth, 1), 1.0)
     return min(cfg.first_horizon_s, cfg.horizon_s) * (1 - share) + cfg.horizon_s * share
-
-
-def antithetic(
-    rng: np.random.Generator, mean: Float[ndarray, "people size"], spread: Float[ndarray, "people size"], count: int
-) -> Float[ndarray, "sims people size"]:
-    """Gaussian samples in mirrored pairs, the mean itself first."""
-    half = rng.normal(size=(count // 2, *mean.shape))
-    samples = mean + spread * np.concatenate([half, -half])
-    samples[0] = mean
-    return samples
-
-
-def update(
-    samples: Float[ndarray, "sims people size"],
-    cost: Float[ndarray, "sims people"],
-    mean: Float[ndarray, "people size"],
-    spread: Float[ndarray, "people size"],
-    scale: Float[ndarray, "size"],
-    cfg: StaticCemConfig,
-) -> tuple[Float[ndarray, "people size"], Float[ndarray, "people size"]]:
-    """Next mean and spread from the best samples, each person's by the person's own cost, weighted by rank."""
-    weights = rank_weights(max(int(cfg.elite_share * len(samples)), 2))
-    new_mean, new_spread = np.empty_like(mean), np.empty_like(spread)
-    for i in range(mean.shape[0]):
-        elite = samples[np.argsort(cost[:, i], kind="stable")[: len(weights)], i]
-        variance = weights @ (elite - mean[i]) ** 2
-        new_mean[i] = weights @ elite
-        new_spread[i] = np.sqrt(cfg.inertia * spread[i] ** 2 + (1 - cfg.inertia) * variance)
-    return new_mean, np.clip(new_spread, cfg.least_spread * scale, cfg.greatest_spread * scale)
-
-
-def rank_weights(count: int) -> Float[ndarray, "count"]:
-    """Logarithmic weights of the best `count` samples, as in CMA-ES; they sum to one."""
-    weights = np.log(count + 0.5) - np.log(np.arange(1, count + 1))
-    return weights / weights.sum()
 
 
 def shooting_cost(

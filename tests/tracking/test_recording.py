@@ -11,7 +11,7 @@ from hsimul3r.tracking.recording import Plan, RecordConfig, SoftStart, record, r
 from sim_envs import backend
 from sim_envs.contract import JUDGE
 
-SHORT = RecordConfig(hold_s=0.5)
+SHORT = RecordConfig(duration_s=0.5)
 
 
 def judge(scene, threads=1, count=1):
@@ -89,7 +89,7 @@ def test_a_start_in_penetration_does_not_throw_the_chair(simulated, depth_m):
     aligned = sit_on_chair()
     body = aligned.bodies[0]
     sunk = simulated(replace(aligned, bodies=(replace(body, transl=body.transl - np.array([0, 0, depth_m])),)))
-    cfg = RecordConfig(hold_s=1.5)
+    cfg = RecordConfig(duration_s=1.5)
     gentle, hard = recorded(sunk, cfg), recorded(sunk, replace(cfg, soft_start=SoftStart(duration_s=0.0)))
     drift = [np.linalg.norm(r.object_pos[-1, 0] - r.object_pos[0, 0]) for r in (gentle, hard)]
     assert gentle.penetration_m[0] > depth_m and gentle.penetration_m[-1] < 0.005

@@ -8,16 +8,8 @@ from hsimul3r.progress import Progress
 from hsimul3r.tracking.criteria import InteractionThresholds, interaction_criteria
 from hsimul3r.tracking.problem import tracking_problem
 from hsimul3r.tracking.recording import SoftStart
-from hsimul3r.tracking.static_cem import (
-    Certificate,
-    SearchSpace,
-    StaticCemConfig,
-    antithetic,
-    optimise,
-    rank_weights,
-    shooting_cost,
-    update,
-)
+from hsimul3r.tracking.sampling import antithetic, rank_weights, update
+from hsimul3r.tracking.static_cem import Certificate, SearchSpace, StaticCemConfig, optimise, shooting_cost
 from sim_envs import backend
 from sim_envs.contract import PLAN
 from stages import track_motion

@@ -1,0 +1,258 @@
+"""Sampling control of a motion: a cross-entropy search over the servo targets of the next moments, again and again.
+
+From the state that the fine simulation is in, samples of target offsets (knots in time, linear between them, on top of the
+reference's own targets) are simulated over a horizon in the coarse simulation. The best few are compared in the fine one, and
+the first part of the best is executed there; the rest of it, shifted, is where the next search begins. A plan made in the
+coarse simulation alone and replayed in the fine one often fails.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from hsimul3r.tracking.costs import CostWeights
+from hsimul3r.tracking.layout import HumanLayout
+from hsimul3r.tracking.moment import MomentCost
+from hsimul3r.tracking.pd import follow_reconstruction
+from hsimul3r.tracking.problem import TrackingProblem
+from hsimul3r.tracking.recording import Execution, Plan, SoftStart, soften
+from hsimul3r.tracking.sampling import JOINT_KINDS, SUPPORT, antithetic, leaders, pose_scale, update
+from hsimul3r.tracking.simulation import Simulation
+from hsimul3r.tracking.static_cem import StaticCemConfig
+
+CANDIDATES = 4
+"""Compared in the fine simulation: the mean, the samples' best, what is left of the last window's plan, and no offset."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowConfig:
+    """Search settings; iterations bound the time, so that a result never depends on the machine's speed."""
+
+    samples: int = 32
+    horizon_s: float = 0.8
+    commit_s: float = 0.2
+    """What is executed of a plan before the next search."""
+    iterations: int = 3
+    control_hz: float = 30.0
+    knot_s: float = 0.2
+    elite_share: float = 0.25
+    inertia: float = 0.5
+    """Share of the old variance in the new one."""
+    least_spread: float = 0.1
+    greatest_spread: float = 1.5
+    """Bounds on the spread, in units of the first one."""
+    support_share: float = 2.0
+    """First spread of the offsets of hips, knees, ankles and lowest spine in units of POSE_SCALE."""
+    other_share: float = 1.0
+    cost_cap: float = 3.0
+    """Most that one moment may cost, so that falls do not drown the rest."""
+    end_s: float = 0.2
+    """Final part of the horizon, which counts `end_weight` times."""
+    end_weight: float = 2.0
+    weights: CostWeights = field(default_factory=lambda: CostWeights(effort=0.01))
+    start: StaticCemConfig = field(
+        default_factory=lambda: StaticCemConfig(samples=48, max_iterations=8, check_every=1, horizon_s=1.5, horizon_growth=4)
+    )
+    """Search for a start that holds, where the motion rests in its first frame."""
+    start_s: float = 1.5
+    """How long a start must hold."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowSolution:
+    """The executed commands as a plan, and what it took."""
+
+    plan: Plan
+    searches: int
+    simulated_s: float
+    """Of all samples together, in the coarse simulation."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Horizon:
+    """One search's view of time: from `frame` of the reference, `len(basis)` control steps of `frames` frames each."""
+
+    frame: int
+    frames: int
+    basis: Float[ndarray, "steps knots"]
+
+    def reference_frame(self, step: int) -> int:
+        """Frame at the end of a control step, beyond the motion where it rests."""
+        return self.frame + (step + 1) * self.frames
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowSpace:
+    """Offsets (people, knots, 63) of servo targets around the reference's own."""
+
+    problem: TrackingProblem
+    servos: tuple[ndarray, ...]
+    """Per person: places in ctrl, three of each joint after the root in the order of BODY_JOINTS."""
+    reference: Plan
+    scale: Float[ndarray, "63"]
+
+    @classmethod
+    def of(cls, problem: TrackingProblem, simulation: Simulation, cfg: WindowConfig) -> Self:
+        """The space of a motion, its scale from the expected errors."""
+        names = simulation.qpos_names, simulation.ctrl_names
+        share = np.repeat([cfg.support_share if kind in SUPPORT else cfg.other_share for kind in JOINT_KINDS], 3)
+        return cls(
+            problem=problem,
+            servos=tuple(HumanLayout.of(person.name, *names).servos.reshape(-1) for person in problem.people),
+            reference=follow_reconstruction(problem, *names),
+            scale=share * pose_scale(),
+        )
+
+    def offsets_of(self, ctrl: Float[ndarray, "nu"], frame: int, knots: int) -> Float[ndarray, "people knots 63"]:
+        """What turns the reference's targets of a frame into `ctrl`, kept over all knots."""
+        change = ctrl - self.reference.ctrl[frame]
+        return np.stack([np.tile(change[servos], (knots, 1)) for servos in self.servos])
+
+    def commands(self, samples: Float[ndarray, "sims people knots 63"], horizon: Horizon) -> Float[ndarray, "steps sims nu"]:
+        """Servo targets of samples over a horizon."""
+        steps = range(len(horizon.basis))
+        frames = np.minimum([horizon.reference_frame(step) for step in steps], self.problem.frames - 1)
+        ctrl = np.repeat(self.reference.ctrl[frames][:, None], len(samples), axis=1)
+        for i, servos in enumerate(self.servos):
+            ctrl[:, :, servos] += np.einsum("tk,nkd->tnd", horizon.basis, samples[:, i])
+        return ctrl
+
+
+def knot_basis(steps: int, step_s: float, knot_s: float) -> Float[ndarray, "steps knots"]:
+    """Weights of the knots at the beginning of each step, linear between two knots."""
+    place = np.arange(steps) * step_s / knot_s
+    before = np.floor(place + 1e-9).astype(int)
+    basis = np.zeros((steps, int(before[-1]) + 2))
+    share = place - before
+    basis[np.arange(steps), before] = 1.0 - share
+    basis[np.arange(steps), before + 1] = share
+    return basis
+
+
+def shifted(knots: Float[ndarray, "people knots size"], by: float) -> Float[ndarray, "people knots size"]:
+    """The same curve seen from `by` knots later; its last value is kept."""
+    count = knots.shape[1]
+    place = np.minimum(np.arange(count) + by, count - 1)
+    before = np.minimum(np.floor(place).astype(int), max(count - 2, 0))
+    share = (place - before)[:, None]
+    return knots[:, before] * (1 - share) + knots[:, np.minimum(before + 1, count - 1)] * share
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowPlanner:
+    """The searches of one motion."""
+
+    space: WindowSpace
+    cfg: WindowConfig
+    soft_start: SoftStart
+    fps: float
+    coarse: Simulation
+    """`cfg.samples` simulations."""
+    fine: Simulation
+    """`CANDIDATES` simulations."""
+
+    @property
+    def frames(self) -> int:
+        """Frames of a control step."""
+        return max(round(self.fps / self.cfg.control_hz), 1)
+
+    @property
+    def step_s(self) -> float:
+        return self.frames / self.fps
+
+    @property
+    def commit(self) -> int:
+        """Control steps that are executed of a plan."""
+        return max(round(self.cfg.commit_s / self.step_s), 1)
+
+    def horizon(self, frame: int) -> Horizon:
+        """What lies ahead of a frame."""
+        steps = max(round(self.cfg.horizon_s / self.step_s), self.commit)
+        return Horizon(frame=frame, frames=self.frames, basis=knot_basis(steps, self.step_s, self.cfg.knot_s))
+
+    def search(
+        self,
+        rng: np.random.Generator,
+        start: tuple[Float[ndarray, "nq"], Float[ndarray, "nv"]],
+        mean: Float[ndarray, "people knots 63"],
+        horizon: Horizon,
+    ) -> Float[ndarray, "people knots 63"]:
+        """The best offsets found from a state of the fine simulation; `mean` is where to look first."""
+        first, leader = mean, mean
+        scale = np.broadcast_to(self.space.scale, mean.shape[1:])
+        spread = np.tile(scale, (len(mean), 1, 1))
+        for _ in range(self.cfg.iterations):
+            samples = antithetic(rng, mean, spread, self.cfg.samples)
+            samples[-1] = leader
+            cost = self.cost(samples, start, horizon, self.coarse)
+            leader = leaders(samples, cost)
+            mean, spread = update(samples, cost, mean, spread, scale, self.cfg)
+        candidates = np.stack([mean, leader, first, np.zeros_like(mean)])
+        cost = self.cost(candidates, start, horizon, self.fine)
+        return candidates[cost.sum(axis=1).argmin()]
+
+    def cost(
+        self,
+        samples: Float[ndarray, "sims people knots 63"],
+        start: tuple[Float[ndarray, "nq"], Float[ndarray, "nv"]],
+        horizon: Horizon,
+        simulation: Simulation,
+    ) -> Float[ndarray, "sims people"]:
+        """Mean cost over the horizon of every sample, per person; a simulation that diverges costs more than any other."""
+        cfg, problem = self.cfg, self.space.problem
+        moment = MomentCost.of(problem, simulation, cfg.weights)
+        commands = self.space.commands(samples, horizon)
+        steps, end = round(self.step_s / simulation.timestep_s), len(commands) - round(cfg.end_s / self.step_s)
+        self._soften(simulation, horizon.frame)
+        simulation.reset(*(np.tile(part, (len(samples), 1)) for part in start))
+        total = np.zeros(samples.shape[:2])
+        for step, ctrl in enumerate(commands):
+            self._soften(simulation, horizon.frame + step * horizon.frames)
+            simulation.step(ctrl, steps)
+            frame = horizon.reference_frame(step)
+            capped = np.minimum(moment(simulation, frame), cfg.cost_cap)
+            if frame >= problem.frames:
+                capped += np.minimum(moment.end_velocity(simulation), 1.0)
+            total += capped * (cfg.end_weight if step >= end else 1.0)
+        change = ((samples / self.space.scale) ** 2).mean(axis=(-2, -1))
+        cost = total / len(commands) + cfg.weights.effort * change
+        return np.where(np.isfinite(cost) & ~simulation.has_diverged()[:, None], cost, 1e6)
+
+    def _soften(self, simulation: Simulation, frame: int) -> None:
+        """As the fine simulation will have it; nothing changes any more after the soft start."""
+        if (frame - 2 * self.frames) / self.fps <= self.soft_start.duration_s:
+            soften(simulation, self.soft_start.recovery(frame / self.fps))
+
+
+def track(
+    planner: WindowPlanner,
+    execution: Execution,
+    start: Plan,
+    frames: int,
+    *,
+    seed: int,
+    on_search: Callable[[float], None] = lambda _: None,
+) -> WindowSolution:
+    """Plan and execute `frames` frames in the fine simulation of `execution`, from the state and first targets of `start`."""
+    rng, ctrl, searches, simulated_s = np.random.default_rng(seed), [], 0, 0.0
+    horizon = planner.horizon(0)
+    mean = planner.space.offsets_of(start.ctrl[0], 0, horizon.basis.shape[1])
+    execution.start([start])
+    while len(ctrl) < frames:
+        horizon = planner.horizon(len(ctrl))
+        qpos, qvel = execution.simulation.state()
+        best = planner.search(rng, (qpos[0], qvel[0]), mean, horizon)
+        for command in planner.space.commands(best[None], horizon)[: planner.commit]:
+            for _ in range(min(planner.frames, frames - len(ctrl))):
+                execution.advance(command)
+                ctrl.append(command[0])
+        mean = shifted(best, planner.commit * planner.step_s / planner.cfg.knot_s)
+        searches += 1
+        simulated_s += len(horizon.basis) * planner.step_s * planner.cfg.iterations * planner.cfg.samples
+        on_search(1.0)
+    plan = Plan(qpos=start.qpos, qvel=start.qvel, ctrl=np.stack(ctrl))
+    return WindowSolution(plan=plan, searches=searches, simulated_s=simulated_s)
