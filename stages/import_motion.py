@@ -1,0 +1,112 @@
+"""A captured motion as a scene: our body moving as captured, and the furniture that it must have rested on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from hsimul3r.artifacts import AlignedScene, BodySequence, Cameras, PointTracks, Provenance
+from hsimul3r.body.model import SmplxFormatBody, embedded_body
+from hsimul3r.conventions import SMPLX_JOINTS
+from hsimul3r.errors import BadMotion
+from hsimul3r.interaction.contacts_from_motion import Moves, Rest, RestConfig, floor_height, rests_of
+from hsimul3r.interaction.supports import SupportConfig, Supports, build_supports
+from hsimul3r.motions.amass import read_amass_motion
+from hsimul3r.motions.asfamc import read_amc, read_asf
+from hsimul3r.motions.correspondence import targets_of
+from hsimul3r.motions.fit import MotionFitConfig, fit_motion
+from hsimul3r.progress import Progress
+
+TERMS = "motion capture: under the terms of its source"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportMotionConfig:
+    """How a captured motion is read, and what counts as rest."""
+
+    fps: float = 30.0
+    """Frames are left out down to about this rate."""
+    amc_fps: float = 120.0
+    """Rate of an .amc, which does not say it."""
+    start_s: float = 0.0
+    end_s: float | None = None
+    """Part of the motion to take."""
+    stature_m: float | None = None
+    """Of the person; by default that of the captured skeleton, for an .npz of another body 1.70 m."""
+    fit: MotionFitConfig = field(default_factory=MotionFitConfig)
+    rest: RestConfig = field(default_factory=RestConfig)
+    supports: SupportConfig = field(default_factory=SupportConfig)
+
+
+def run(source: Path, *, cfg: ImportMotionConfig, out: Path, progress: Progress) -> AlignedScene:
+    """`source` is a folder with one .npz, or one .amc and its .asf. Raises `BadMotion`, `NotFinite`."""
+    model = embedded_body()
+    with progress.bar("fitting the body", 1) as advance:
+        body = on_floor(model, _part(source, _read(source, model, cfg), cfg), cfg.rest)
+        advance(1.0)
+    moves = Moves.of(model, body)
+    rests = rests_of(moves, cfg.rest)
+    supports = build_supports(moves, rests, model.faces, person=body.person, cfg=cfg.supports)
+    return AlignedScene(
+        provenance=Provenance(adapter="motion capture", scale_source="given", frame="world", licences=(TERMS,)),
+        body_model=model.name,
+        bodies=(body,),
+        assets=supports.assets,
+        contacts=supports.contacts,
+        cameras=_no_cameras(),
+        tracks=_no_tracks(),
+        report=dict(_report(body, rests, supports)),
+    )
+
+
+def on_floor(model: SmplxFormatBody, body: BodySequence, cfg: RestConfig) -> BodySequence:
+    """The floor at z = 0, the origin below the pelvis in the first frame."""
+    floor = floor_height(Moves.of(model, body), cfg)
+    pelvis = model.joints(body.betas, body.pose[0], body.transl[0])[SMPLX_JOINTS.index("pelvis")]
+    return replace(body, transl=body.transl - [*pelvis[:2], floor], report={**body.report, "floor_m": floor})
+
+
+def _read(source: Path, model: SmplxFormatBody, cfg: ImportMotionConfig) -> BodySequence:
+    npz = sorted(source.glob("*.npz"))
+    if npz:
+        return read_amass_motion(npz[0], model, fps=cfg.fps, stature_m=cfg.stature_m or 1.70)
+    amc, asf = sorted(source.glob("*.amc")), sorted(source.glob("*.asf"))
+    if not amc or not asf:
+        raise BadMotion(source, "it holds neither an .npz nor an .amc with its .asf")
+    motion = read_amc(amc[0], read_asf(asf[0]), rate=cfg.amc_fps, fps=cfg.fps)
+    rest = model.joints(np.zeros(10), np.zeros((len(SMPLX_JOINTS), 3)), np.zeros(3))
+    return fit_motion(model, targets_of(motion, rest), stature_m=cfg.stature_m, cfg=cfg.fit).body
+
+
+def _part(source: Path, body: BodySequence, cfg: ImportMotionConfig) -> BodySequence:
+    last = None if cfg.end_s is None else round(cfg.end_s * body.fps) + 1
+    pose, transl = body.pose[round(cfg.start_s * body.fps) : last], body.transl[round(cfg.start_s * body.fps) : last]
+    if len(pose) < 2:
+        raise BadMotion(source, f"it holds {len(body.pose) / body.fps:.1f} s, nothing between {cfg.start_s} and {cfg.end_s} s")
+    return replace(body, pose=pose, transl=transl)
+
+
+def _report(body: BodySequence, rests: tuple[Rest, ...], supports: Supports) -> Mapping[str, float]:
+    return {
+        **body.report,
+        "rests": len(rests),
+        "rests_on_floor": sum(rest.is_on_floor for rest in rests),
+        "rests_without_support": len(supports.unsupported),
+        "grips": sum(rest.needs_grip for rest in rests),
+        "furniture_mass_kg": sum(asset.mass_kg for asset in supports.assets),
+    }
+
+
+def _no_cameras() -> Cameras:
+    return Cameras(
+        size_px=np.zeros((0, 2), int), focal_px=np.zeros(0), principal_px=np.zeros((0, 2)), k1=np.zeros(0),
+        T_cam_world=np.zeros((0, 4, 4)), is_registered=np.zeros(0, bool),
+    )  # fmt: skip
+
+
+def _no_tracks() -> PointTracks:
+    none = np.zeros(0, int)
+    return PointTracks(
+        points=np.zeros((0, 3)), colors=np.zeros((0, 3), np.uint8), view=none, point=none, uv_px=np.zeros((0, 2))
+    )
