@@ -1,7 +1,7 @@
 """DUSt3R against its golden tensors."""
 
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 
 import torch
 
@@ -21,9 +21,10 @@ from hsimul3r.geometry.global_alignment import (
     world_points,
 )
 from parity.golden import Compared, Golden, compared, without_gradient
-from stages.adapters.networks.dpt import DptSizes
-from stages.adapters.networks.dust3r_net import Dust3r, Dust3rSizes, tower
+from stages.adapters.networks.checkpoints import Checkpoint, network_of
+from stages.adapters.networks.dust3r_net import Dust3r
 from stages.adapters.networks.pictures import prepare
+from stages.adapters.networks.sizes import dust3r_sizes
 
 CASES = ("landscape", "portrait", "mixed")
 PICTURE_TOLERANCE = 1e-2
@@ -31,23 +32,16 @@ PICTURE_TOLERANCE = 1e-2
 TOLERANCES = {"linear": 8e-5, "dpt": 1e-5}
 
 
-def dpt_sizes(config: dict[str, Any]) -> DptSizes:
-    """Of a golden folder's configuration."""
-    found = config["dpt"]
-    return DptSizes(feature=found["feature_dim"], last=found["last_dim"], layers=tuple(found["layer_dims"]))
-
-
-def network(golden: Golden) -> Dust3r:
-    sizes = {"dpt": dpt_sizes(golden.config)} if golden.config["head_type"] == "dpt" else {}
-    config = golden.config
-    net = Dust3r(Dust3rSizes(head=config["head_type"], encoder=tower(config, "enc"), decoder=tower(config, "dec"), **sizes))
-    net.load_state_dict(golden.weights)
-    return net.eval()
+def checkpoint_of(golden: Golden, **arguments: int) -> Checkpoint:
+    """The golden weights as if from a file."""
+    return Checkpoint(path=Path("golden"), weights=golden.weights, arguments=golden.config | arguments)
 
 
 @without_gradient
 def check(golden: Golden) -> Iterator[Compared]:
-    net, tolerance = network(golden), TOLERANCES[golden.config["head_type"]]
+    checkpoint = checkpoint_of(golden)
+    net = network_of(lambda: Dust3r(dust3r_sizes(checkpoint)), checkpoint, model="DUSt3R")
+    tolerance = TOLERANCES[golden.config["head_type"]]
     for case in CASES:
         encoded = [net.encode(golden.io[f"{case}.img{i}"]) for i in (1, 2)]
         first, second = net.decode(*encoded)
@@ -92,9 +86,9 @@ def check_aligner(golden: Golden) -> Iterator[Compared]:
         linear, translation = pair_maps(problem, parameters)
         stretch = golden.io[f"{kind}.pw_adaptors_xyz"]
         expected = golden.io[f"{kind}.pw_poses_4x4"]
-        difference = (linear - expected[:, :3, :3] * stretch[:, None]).abs().max()
+        difference = (linear.detach() - expected[:, :3, :3] * stretch[:, None]).abs().max()
         yield Compared(name=f"{kind}.pw_poses_4x4 x pw_adaptors", difference=float(difference), tolerance=tolerance)
-        difference = (translation - expected[:, :3, 3]).abs().max()
+        difference = (translation.detach() - expected[:, :3, 3]).abs().max()
         yield Compared(name=f"{kind}.pw_poses_4x4 translation", difference=float(difference), tolerance=tolerance)
     problem = aligner_problem(golden, has_common_scale=True)
     alignment_loss(problem, parameters).backward()

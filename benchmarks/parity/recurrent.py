@@ -5,27 +5,18 @@ from typing import Any
 
 from torch import Tensor
 
-from parity.dust3r import dpt_sizes
+from parity.dust3r import checkpoint_of
 from parity.golden import Compared, Golden, compared, without_gradient
-from stages.adapters.networks.cut3r_net import Cut3r, Cut3rSizes, FrameOutput
-from stages.adapters.networks.dinov2 import DinoSizes
-from stages.adapters.networks.dust3r_net import tower
-from stages.adapters.networks.human3r_net import Human3r, Human3rSizes, SeenPeople, fit_square
+from stages.adapters.networks.checkpoints import network_of
+from stages.adapters.networks.cut3r_net import Cut3r, FrameOutput
+from stages.adapters.networks.human3r_net import Human3r, SeenPeople, fit_square
+from stages.adapters.networks.sizes import cut3r_sizes, human3r_sizes
 
 TOLERANCE = 1e-5
 WIDER = 5e-5
 """Of points in the own view (up to 8.4) and of the state."""
 ROUNDED = 5e-3
 """Of tensors with the official code's float16 rounding before RoPE."""
-
-
-def cut3r_sizes(config: dict[str, Any]) -> dict[str, Any]:
-    """The golden networks have no encoder of ray maps."""
-    return {
-        "encoder": tower(config, "enc"), "decoder": tower(config, "dec"), "dpt": dpt_sizes(config),
-        "state_tokens": config["state_size"], "state_heads": config["state_dec_num_heads"],
-        "memory_tokens": config["local_mem_size"], "memory_blocks": config["local_mem_blocks"], "ray_blocks": 0,
-    }  # fmt: skip
 
 
 def dense(out: FrameOutput) -> dict[str, tuple[Any, float]]:
@@ -39,8 +30,8 @@ def dense(out: FrameOutput) -> dict[str, tuple[Any, float]]:
 
 @without_gradient
 def check_cut3r(golden: Golden) -> Iterator[Compared]:
-    net = Cut3r(Cut3rSizes(**cut3r_sizes(golden.config)))
-    net.load_state_dict(golden.weights)
+    checkpoint = checkpoint_of(golden)
+    net = network_of(lambda: Cut3r(cut3r_sizes(checkpoint)), checkpoint, model="CUT3R")
     for case in ("landscape", "portrait"):
         state = net.start()
         flags = zip(golden.io[f"{case}.update"].tolist(), golden.io[f"{case}.reset"].tolist())
@@ -77,14 +68,8 @@ def check_human3r(golden: Golden) -> Iterator[Compared]:
 
 
 def human3r(golden: Golden) -> Human3r:
-    backbone = golden.config["backbone"]
-    dino = DinoSizes(
-        width=backbone["embed_dim"], depth=backbone["depth"], heads=backbone["num_heads"],
-        table=backbone["img_size"] // backbone["patch_size"],
-    )  # fmt: skip
-    net = Human3r(Human3rSizes(**cut3r_sizes(golden.config), dino=dino, detector_px=golden.config["mhmr_img_res"]))
-    net.load_state_dict(golden.weights)
-    return net
+    checkpoint = checkpoint_of(golden, dino_heads=golden.config["backbone"]["num_heads"])
+    return network_of(lambda: Human3r(human3r_sizes(checkpoint)), checkpoint, model="Human3R")
 
 
 def watch(net: Human3r, images: list[Tensor], *, is_gated: bool) -> list[tuple[FrameOutput, SeenPeople]]:

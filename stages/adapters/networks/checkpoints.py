@@ -11,10 +11,10 @@ import math
 import pickle
 import zipfile
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -22,6 +22,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from hsimul3r.errors import BadWeights, UnsafeWeights, WrongWeights
+
+Network = TypeVar("Network", bound=nn.Module)
 
 CONTAINERS: Final = (
     "omegaconf.dictconfig.DictConfig", "omegaconf.listconfig.ListConfig", "omegaconf.nodes.AnyNode",
@@ -81,6 +83,14 @@ def load_weights(network: nn.Module, checkpoint: Checkpoint, *, model: str, unus
     if missing or extra or shapes:
         raise WrongWeights(checkpoint.path, model, _difference(missing, extra, sorted(shapes)))
     network.load_state_dict(weights, assign=True)
+
+
+def network_of(make: Callable[[], Network], checkpoint: Checkpoint, *, model: str, unused: Sequence[str] = ()) -> Network:
+    """A network for inference that holds the checkpoint's own tensors; `make` costs no memory. Raises `WrongWeights`."""
+    with torch.device("meta"):
+        network = make()
+    load_weights(network, checkpoint, model=model, unused=unused)
+    return network.eval().requires_grad_(False)
 
 
 def parse_model_call(text: str, path: Path) -> dict[str, Any]:

@@ -4,9 +4,7 @@ Built from the paper and the list of parameter names; a published checkpoint loa
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
 
 import torch
 from jaxtyping import Float, Int
@@ -27,7 +25,7 @@ from stages.adapters.networks.blocks import (
     split_heads,
 )
 from stages.adapters.networks.dpt import Dpt, DptSizes, along_exponential, hooked
-from stages.adapters.networks.dust3r_net import DECODER_BASE, PATCH, VIT_LARGE, Encoded, Pointmap, pointmap_of, tower
+from stages.adapters.networks.dust3r_net import DECODER_BASE, PATCH, VIT_LARGE, Encoded, Pointmap, pointmap_of
 
 RAY_HEADS = 16
 RAY_CHANNELS = 6
@@ -46,18 +44,6 @@ class Cut3rSizes:
     memory_blocks: int = 2
     ray_blocks: int = 2
     """Of the encoder of ray maps, which pictures do not need; it is there so that checkpoints load whole. 0 leaves it out."""
-
-    @classmethod
-    def of_arguments(cls, arguments: Mapping[str, Any]) -> Self:
-        """From the arguments that a checkpoint records."""
-        return cls(
-            encoder=tower(arguments, "enc"),
-            decoder=tower(arguments, "dec"),
-            state_tokens=arguments["state_size"],
-            state_heads=arguments["state_dec_num_heads"],
-            memory_tokens=arguments.get("local_mem_size", 256),
-            ray_blocks=arguments.get("ray_enc_depth", 2),
-        )
 
 
 @dataclass(frozen=True, kw_only=True)

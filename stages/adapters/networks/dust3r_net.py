@@ -3,9 +3,8 @@
 Built from the paper and the list of parameter names; a published checkpoint loads strictly.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -29,18 +28,6 @@ class Dust3rSizes:
     decoder: Tower = DECODER_BASE
     dpt: DptSizes = field(default_factory=DptSizes)
 
-    @classmethod
-    def of_arguments(cls, arguments: Mapping[str, Any]) -> Self:
-        """From the arguments that a checkpoint records."""
-        return cls(head=arguments["head_type"], encoder=tower(arguments, "enc"), decoder=tower(arguments, "dec"))
-
-
-def tower(arguments: Mapping[str, Any], which: Literal["enc", "dec"]) -> Tower:
-    """Size of the encoder or the decoder from the arguments that a checkpoint records."""
-    return Tower(
-        width=arguments[f"{which}_embed_dim"], depth=arguments[f"{which}_depth"], heads=arguments[f"{which}_num_heads"]
-    )
-
 
 @dataclass(frozen=True, kw_only=True)
 class Encoded:
@@ -49,9 +36,6 @@ class Encoded:
     tokens: Float[Tensor, "batch tokens width"]
     grid: tuple[int, int]
     """Rows and columns of tokens."""
-
-    def __getitem__(self, rows: slice | list[int]) -> "Encoded":
-        return Encoded(tokens=self.tokens[rows], grid=self.grid)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,9 +4,8 @@ People are found in DINOv2's tokens of a larger copy of the picture (as Multi-HM
 decoder. Built from the paper and the list of parameter names; a published checkpoint loads strictly.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import torch
 from jaxtyping import Float, Int
@@ -48,11 +47,6 @@ class Human3rSizes(Cut3rSizes):
     """Side of the square in which people are searched."""
     shapes: int = 10
     expressions: int = 10
-
-    @classmethod
-    def of_arguments(cls, arguments: Mapping[str, Any]) -> "Human3rSizes":
-        base = Cut3rSizes.of_arguments(arguments)
-        return cls(**vars(base), detector_px=arguments.get("mhmr_img_res", 896))
 
 
 @dataclass(frozen=True, kw_only=True)
