@@ -12,7 +12,7 @@ from hsimul3r.benchmark.posing import motions_seats, motions_standing, motions_s
 from hsimul3r.benchmark.posing.check import check_staged, is_true
 from hsimul3r.benchmark.posing.motions_balance import quasi_static_residual
 from hsimul3r.benchmark.posing.motions_plan import MotionPlan
-from hsimul3r.benchmark.posing.motions_problem import FPS, Problem, active, key_problem, path_problem, subject
+from hsimul3r.benchmark.posing.motions_problem import FPS, Problem, active, key_problem, path_problem, settled_problem, subject
 from hsimul3r.benchmark.posing.motions_rows import Skin, stay_targets
 from hsimul3r.benchmark.posing.motions_solver import Solution, solve
 from hsimul3r.benchmark.posing.motions_stage import Stage
@@ -76,7 +76,9 @@ def stage_motion(spec: CaseSpec) -> Staged:
     body = subject(plan)
     posed = key_problem(plan, body)
     keys = solve(posed, steps=KEY_STEPS)
-    path = path_problem(plan, body, keys.psi, keys.root)
+    posed = settled_problem(posed, keys.psi, keys.root)
+    keys = solve(posed, steps=KEY_STEPS)
+    path = path_problem(posed.plan, body, keys.psi, keys.root)
     path = replace(path, targets=stay_targets(posed, Skin.of(posed, body.chain(keys.psi, keys.root)), path))
     staged = _in_world(path, solve(path, steps=PATH_STEPS), np.radians(stage.around(0.0, YAW_DEG)))
     _require_true(spec, staged)

@@ -9,7 +9,7 @@ import functools
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from scipy.spatial import KDTree
 
@@ -45,6 +45,10 @@ class LinearPoints:
             weights=np.einsum("mk,mkj->mj", share, self.weights[index]),
             moments=np.einsum("mk,mkjc->mjc", share, self.moments[index]),
         )
+
+    def mostly_on(self, joints: tuple[str, ...]) -> Bool[ndarray, "points"]:
+        """Which points hang more on these joints than on the others."""
+        return self.weights[:, [SMPLX_JOINTS.index(name) for name in joints]].sum(1) > 0.5
 
     def posed(self, chain: "Chain") -> Float[ndarray, "frames points 3"]:
         """World places in every frame."""

@@ -29,7 +29,7 @@ class Key:
 class Stance:
     """A foot stands flat: its ankle above (x, y), its sole at height z, its toes turned out by `yaw_deg` (left foot: to +X).
 
-    From `heel_off_s` on only ball and toes stay.
+    In the interval `heel_free_s` only ball and toes stay and the heel may lift.
     """
 
     side: str
@@ -38,7 +38,7 @@ class Stance:
     place_m: Place
     yaw_deg: float
     target: str = FLOOR
-    heel_off_s: float | None = None
+    heel_free_s: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,10 @@ class Hold:
 
 @dataclass(frozen=True, kw_only=True)
 class Anchor:
-    """A joint near a place, in the frame of the object `target` (or of the plan); nan coordinates are free."""
+    """A joint near a place, in the frame of the object `target` (or of the plan); nan coordinates are free.
+
+    If the place is a `wish`, the key poses find one near it, and there the joint stays.
+    """
 
     joint: str
     place_m: Place
@@ -63,6 +66,7 @@ class Anchor:
     end_s: float
     sigma_m: float = 0.01
     target: str = FLOOR
+    is_wish: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -10,11 +10,12 @@ from numpy import ndarray
 from scipy.interpolate import PchipInterpolator
 from scipy.spatial.transform import Rotation
 
-from hsimul3r.benchmark.posing.motions_body import LinearPoints, MotionBody, joint_point, motion_body
-from hsimul3r.benchmark.posing.motions_distance import PlanePieces
+from hsimul3r.benchmark.posing.motions_body import Chain, LinearPoints, MotionBody, joint_point, motion_body
+from hsimul3r.benchmark.posing.motions_distance import ANYWHERE, PlanePieces
 from hsimul3r.benchmark.posing.motions_plan import FLOOR, Anchor, Hold, MotionPlan, Stance
 from hsimul3r.benchmark.posing.skin import SkinSamples
 from hsimul3r.body.derivatives import COUNT
+from hsimul3r.conventions import SMPLX_JOINTS
 from hsimul3r.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle, rotation_about_z
 
 SIDES = ("left", "right")
@@ -22,7 +23,15 @@ FACING = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 """T-pose to world of a body that looks along -Y."""
 FPS = 30.0
 STANCE_SIGMA_M = 0.0001
+HEEL_SIGMA_M = 0.03
 SWING_SIGMA_M = 0.012
+WISH_SIGMA_M = 0.05
+THIGHS = ("left_thigh", "right_thigh")
+ARMS = ("left_elbow", "right_elbow", "left_wrist", "right_wrist")
+NOT_DOWN, UP = -0.3, 0.2
+"""Normals by which an arm may leave a thing that it is inside of, and a thigh the seat that it lies on: more z than that."""
+ON_SEAT = 0.3
+"""Share of a thigh's length, from the hip, behind which only a seat's upper side counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +57,8 @@ class Problem:
     pieces: tuple[PlanePieces, ...]
     T_plan_object: tuple[Float[ndarray, "frames 4 4"], ...]
     samples: LinearPoints
+    least_z: tuple[Float[ndarray, "frames samples"], ...]
+    """Per object, how the samples may leave it."""
     targets: Targets
     holds: tuple[tuple[Hold, int, Int[ndarray, "frames"]], ...]
     """Each with the index of its object and its frames."""
@@ -73,6 +84,25 @@ def key_problem(plan: MotionPlan, body: MotionBody) -> Problem:
     times = np.array([key.time_s for key in plan.keys])
     root = _roots_over_feet(plan, body, times, psi)
     return _problem(plan, body, times, None, psi, root)
+
+
+def settled(keys: Problem, chain: Chain) -> MotionPlan:
+    """The plan with its wishes replaced by the mean places that the solved key poses found."""
+    anchors = []
+    for anchor in keys.plan.anchors:
+        near = active(anchor.start_s, anchor.end_s, keys.times)
+        if anchor.is_wish and near.any():
+            found = chain.p[near, SMPLX_JOINTS.index(anchor.joint)].mean(0)
+            x, y, z = np.where(np.isnan(anchor.place_m), np.nan, found)
+            anchor = replace(anchor, place_m=(float(x), float(y), float(z)), is_wish=False)
+        anchors.append(anchor)
+    return replace(keys.plan, anchors=tuple(anchors))
+
+
+def settled_problem(keys: Problem, psi: ndarray, root: ndarray) -> Problem:
+    """Solved key poses once more, with the places that they found."""
+    plan = settled(keys, keys.body.chain(psi, root))
+    return _problem(plan, keys.body, keys.times, None, psi, root)
 
 
 def path_problem(plan: MotionPlan, body: MotionBody, psi: ndarray, root: ndarray) -> Problem:
@@ -101,6 +131,7 @@ def _problem(plan: MotionPlan, body: MotionBody, times: ndarray, dt: float | Non
     samples = SkinSamples.of(body.model.faces)
     fps_index = [np.minimum(np.round(times * FPS).astype(int), len(item.T_plan_object) - 1) for item in plan.objects]
     names = [item.name for item in plan.objects]
+    points = body.skin.mean(samples.index, samples.weight)
     return Problem(
         plan=plan,
         body=body,
@@ -110,13 +141,36 @@ def _problem(plan: MotionPlan, body: MotionBody, times: ndarray, dt: float | Non
         root=root,
         pieces=tuple(PlanePieces.of(item.furniture) for item in plan.objects),
         T_plan_object=tuple(item.T_plan_object[index] for item, index in zip(plan.objects, fps_index)),
-        samples=body.skin.mean(samples.index, samples.weight),
+        samples=points,
+        least_z=tuple(_ways_out(plan, body, points, name, times) for name in names),
         targets=_targets(plan, body, times),
         holds=tuple(
             (hold, names.index(hold.target), np.flatnonzero(active(hold.start_s, hold.end_s, times))) for hold in plan.holds
         ),
         bearing=tuple(_standing(plan, body, time) for time in times),
     )
+
+
+def _ways_out(
+    plan: MotionPlan, body: MotionBody, samples: LinearPoints, target: str, times: ndarray
+) -> Float[ndarray, "frames samples"]:
+    """Arms leave things upwards or sideways, thighs that lie on a seat upwards, so that nothing slips through an edge."""
+    least = np.tile(np.where(samples.mostly_on(ARMS), NOT_DOWN, ANYWHERE), (len(times), 1))
+    for hold in plan.holds:
+        if hold.target == target and hold.part == "buttocks":
+            seated = active(hold.start_s, hold.end_s, times)
+            least[np.ix_(seated, _front_of_thighs(body, samples))] = UP
+    return least
+
+
+def _front_of_thighs(body: MotionBody, samples: LinearPoints) -> Bool[ndarray, "samples"]:
+    """Which samples lie on a thigh, away from its hip."""
+    is_front = np.zeros(len(samples.weights), bool)
+    for side in SIDES:
+        hip, knee = (body.rest[SMPLX_JOINTS.index(f"{side}_{name}")] for name in ("hip", "knee"))
+        along = (samples.moments.sum(1) - hip) @ (knee - hip) / np.sum((knee - hip) ** 2)
+        is_front |= (along > ON_SEAT) & samples.mostly_on((f"{side}_hip",))
+    return is_front
 
 
 def active(start_s: float, end_s: float, times: Float[ndarray, "frames"]) -> Bool[ndarray, "frames"]:
@@ -169,17 +223,18 @@ def joined(parts: Sequence[Targets]) -> Targets:
 def _stance_targets(body: MotionBody, stance: Stance, times: ndarray) -> Targets:
     place, side = foot_place(body, stance), SIDES.index(stance.side)
     flat = active(stance.start_s, stance.end_s, times)
-    frame, point = np.nonzero(flat[:, None] & _bears(stance, times))
+    frame, point = np.nonzero(np.repeat(flat[:, None], 4, axis=1))
+    sigma = np.where(_bears(stance, times), STANCE_SIGMA_M, HEEL_SIGMA_M)[frame, point]
     return Targets(
-        frame=frame, points=body.soles[4 * side + point], place=place[point], sigma=np.full((len(frame), 3), STANCE_SIGMA_M)
+        frame=frame, points=body.soles[4 * side + point], place=place[point], sigma=np.repeat(sigma[:, None], 3, axis=1)
     )
 
 
 def _bears(stance: Stance, times: ndarray) -> Bool[ndarray, "frames 4"]:
-    """Which sole points stay: all, without the heel once it is off."""
+    """Which sole points stay: all, without a heel that is free."""
     stays = np.ones((len(times), 4), bool)
-    if stance.heel_off_s is not None:
-        stays[times > stance.heel_off_s, 0] = False
+    if stance.heel_free_s is not None:
+        stays[active(*stance.heel_free_s, times), 0] = False
     return stays
 
 
@@ -226,7 +281,8 @@ def _anchor_targets(plan: MotionPlan, body: MotionBody, anchor: Anchor, times: n
         T = T[np.minimum(np.round(times[frame] * FPS).astype(int), len(T) - 1)]
         place = np.einsum("fxy,fy->fx", T[:, :3, :3], place) + T[:, :3, 3]
     points = joint_point(body, anchor.joint)[np.zeros(len(frame), int)]
-    return Targets(frame=frame, points=points, place=place, sigma=np.where(is_free, np.inf, anchor.sigma_m))
+    sigma_m = WISH_SIGMA_M if anchor.is_wish else anchor.sigma_m
+    return Targets(frame=frame, points=points, place=place, sigma=np.where(is_free, np.inf, sigma_m))
 
 
 def minimum_jerk(share: Float[ndarray, "n"]) -> Float[ndarray, "n"]:

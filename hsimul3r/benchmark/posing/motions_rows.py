@@ -8,8 +8,9 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from hsimul3r.benchmark.posing.motions_body import Chain, LinearPoints, MotionBody, point_jacobian
+from hsimul3r.benchmark.posing.motions_distance import ANYWHERE
 from hsimul3r.benchmark.posing.motions_plan import Hold
-from hsimul3r.benchmark.posing.motions_problem import SIDES, Problem, Targets, active, joined
+from hsimul3r.benchmark.posing.motions_problem import ARMS, NOT_DOWN, SIDES, Problem, Targets, active, joined
 from hsimul3r.conventions import SMPLX_JOINTS
 
 CONTACT_SIGMA_M = 0.001
@@ -62,7 +63,10 @@ class Skin:
             chain=chain,
             vertices=vertices,
             samples=samples,
-            depth=tuple(pieces.query(samples, T, 0.0) for pieces, T in zip(problem.pieces, problem.T_plan_object)),
+            depth=tuple(
+                pieces.query(samples, T, 0.0, least_z)
+                for pieces, T, least_z in zip(problem.pieces, problem.T_plan_object, problem.least_z)
+            ),
             near=tuple(_nearest(problem, vertices, *held) for held in problem.holds),
         )
 
@@ -70,7 +74,8 @@ class Skin:
 def _nearest(problem: Problem, vertices: ndarray, hold: Hold, item: int, frames: Int[ndarray, "held"]) -> Near:
     part = problem.body.model.parts[hold.part]
     T = np.broadcast_to(problem.T_plan_object[item], (problem.frames, 4, 4))[frames]
-    distance, normal = problem.pieces[item].query(vertices[frames][:, part], T, REACH_M)
+    least_z = np.tile(np.where(problem.body.skin[part].mostly_on(ARMS), NOT_DOWN, ANYWHERE), (len(frames), 1))
+    distance, normal = problem.pieces[item].query(vertices[frames][:, part], T, REACH_M, least_z)
     chosen = np.argpartition(distance, hold.count, axis=1)[:, : hold.count]
     row = np.arange(len(frames))[:, None]
     return Near(
@@ -129,8 +134,10 @@ def _places(chain: Chain, frame: ndarray, points: LinearPoints) -> Float[ndarray
 
 
 def _hold_rows(problem: Problem, skin: Skin, hold: Hold, near: Near) -> Rows:
-    sigma = np.full(len(near.frame), CONTACT_SIGMA_M * np.sqrt(hold.count / 4))
-    return _rows(skin.chain, near.frame, problem.body.skin[near.vertex], near.normal, near.distance, sigma)
+    """Held parts come down to their object; what keeps them out of it are the rows of depth."""
+    off = near.distance > 0
+    sigma = np.full(int(off.sum()), CONTACT_SIGMA_M * np.sqrt(max(hold.count / 4, 1)))
+    return _rows(skin.chain, near.frame[off], problem.body.skin[near.vertex[off]], near.normal[off], near.distance[off], sigma)
 
 
 def _depth_rows(problem: Problem, skin: Skin, sigma_m: float) -> Iterator[Rows]:

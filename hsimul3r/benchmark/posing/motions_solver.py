@@ -26,7 +26,7 @@ from hsimul3r.body.derivatives import COUNT
 
 MAX_TURN = 0.4
 """Largest change of a coordinate in one step [rad, m]."""
-DEPTH_SIGMAS_M = (0.03, 0.004, 0.001)
+DEPTH_SIGMAS_M = (0.03, 0.004, 0.0006)
 ENOUGH_GAIN = 0.002
 """Share of the cost that a step must save for another to follow."""
 

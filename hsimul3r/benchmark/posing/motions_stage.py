@@ -9,8 +9,9 @@ from numpy import ndarray
 from hsimul3r.benchmark.objects.catalogue import build_furniture
 from hsimul3r.benchmark.objects.pieces import Furniture, Surface
 from hsimul3r.benchmark.posing.keyposes import Arm
-from hsimul3r.benchmark.posing.motions_distance import PlanePieces
+from hsimul3r.benchmark.posing.motions_distance import ANYWHERE, PlanePieces
 from hsimul3r.benchmark.posing.motions_plan import PlanObject
+from hsimul3r.benchmark.posing.solids import edge_y
 from hsimul3r.benchmark.scene import CaseSpec
 from hsimul3r.body.model import embedded_body
 from hsimul3r.conventions import SMPLX_JOINTS
@@ -24,8 +25,8 @@ FOREVER_S = 60.0
 HANGING = Arm(flex=4, lower=74, elbow=14, pronate=15)
 FOOT_X_M, FOOT_Y_M, FOOT_Z_M = np.linspace(-0.06, 0.06, 5), np.linspace(-0.2, 0.07, 9), np.linspace(0.005, 0.12, 6)
 """A foot's box around its ankle, toes to -Y."""
-SHIN_Y_M, SHIN_Z_M = np.linspace(-0.1, 0.055, 5), np.linspace(0.12, 0.42, 8)
-"""The room of a shin above it."""
+SHIN_Y_M, SHIN_LOW_M = np.linspace(-0.1, 0.055, 5), 0.12
+"""The room of a shin above it, up to the knee."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,8 @@ class Stage:
     rng: np.random.Generator
     thigh_m: float
     shin_m: float
+    knee_m: float
+    """Height of the knees who stands."""
     size: float
 
     @classmethod
@@ -46,6 +49,7 @@ class Stage:
         betas = np.asarray(spec.subject.betas, float)
         joints = body.joints(betas, np.zeros((55, 3)), np.zeros(3))
         hip, knee, ankle = (joints[SMPLX_JOINTS.index(f"left_{name}")] for name in ("hip", "knee", "ankle"))
+        soles = body.soles(betas, np.zeros((55, 3)), np.zeros(3))
         return cls(
             name=spec.name,
             betas=betas,
@@ -53,6 +57,7 @@ class Stage:
             rng=np.random.default_rng(spec.seed),
             thigh_m=float(np.linalg.norm(knee - hip)),
             shin_m=float(np.linalg.norm(ankle - knee)),
+            knee_m=float(knee[1] - soles[0, :, 1].min()),
             size=float(body.stature(betas)) / REFERENCE_STATURE_M,
         )
 
@@ -76,13 +81,18 @@ class Stage:
         T[:2, :2] = [[c, -s], [s, c]]
         return PlanObject(name=self.furniture[item].name, furniture=self.furniture[item], T_plan_object=T[None])
 
+    def edge_y(self, x: float, z: float, item: int = 0) -> float:
+        """Where an object begins, coming from +Y at (x, z) of its own frame."""
+        return edge_y(self.furniture[item].name, x=x, z=z, side=1.0)
+
     def clear_y(self, x: tuple[float, ...], start: float, item: int = 0) -> float:
         """Where ankles at these x, coming from `start` towards -Y, and their shins are clear of the object."""
         pieces = PlanePieces.of(self.furniture[item])
-        grids = ((FOOT_X_M, FOOT_Y_M, FOOT_Z_M), (FOOT_X_M, SHIN_Y_M, SHIN_Z_M))
+        shin_z = np.linspace(SHIN_LOW_M, self.knee_m / self.size - 0.03, 9)
+        grids = ((FOOT_X_M, FOOT_Y_M, FOOT_Z_M), (FOOT_X_M, SHIN_Y_M, shin_z))
         box = np.concatenate([np.stack(np.meshgrid(*grid, indexing="ij"), -1).reshape(-1, 3) for grid in grids]) * self.size
         for y in np.arange(start, start - 0.6, -0.01):
             feet = np.concatenate([box + np.array([ankle_x, y, 0.0]) for ankle_x in x])
-            if pieces.query(feet[None], np.eye(4)[None], 1.0)[0].min() > 0.004:
+            if pieces.query(feet[None], np.eye(4)[None], 1.0, np.full((1, len(feet)), ANYWHERE))[0].min() > 0.004:
                 return float(y)
         raise NotPosable(self.name, f"the feet find no place before {self.furniture[item].name}")

@@ -72,7 +72,13 @@ def _lean(stage: Stage, hands_y: float, edge: float, height: float, *, spread_m:
     keys = [Key(time_s=moment, pose=pose) for moment, pose in zip(t, (stand, touch, lean, lean, touch, stand))]
     holds = [Hold(part=f"{side}_hand", target=name, start_s=t[1], end_s=t[4], count=8, stays=True) for side, _ in SIDES]
     anchors = [
-        Anchor(joint=f"{side}_wrist", place_m=(s * spread_m, hands_y, height + palm_m + 0.02), start_s=t[1], end_s=t[4])
+        Anchor(
+            joint=f"{side}_wrist",
+            place_m=(s * spread_m, hands_y, height + palm_m + 0.02),
+            start_s=t[1],
+            end_s=t[4],
+            is_wish=True,
+        )
         for side, s in SIDES
     ]
     return MotionPlan(
