@@ -270,6 +270,16 @@ class WrongWeights(Hsimul3rError):
         super().__init__(f"Weights '{path}' are not {model}'s: {what}. Give the path of {model}'s weights.")
 
 
+class WeightsNotGiven(Hsimul3rError):
+    """A model was chosen without its weights."""
+
+    def __init__(self, model: str, option: str):
+        super().__init__(
+            f"{model} needs its weights, which are not shipped: give --{option.replace('_', '-')}.weights PATH. "
+            "`hsimul3r weights` says where to get them."
+        )
+
+
 class BadForeignFile(Hsimul3rError):
     """A file of another program that cannot be read."""
 
@@ -292,3 +302,10 @@ class BadMotion(Hsimul3rError):
 
     def __init__(self, path: Path, what: str):
         super().__init__(f"Motion '{path}': {what}. Give a whole file: .amc with its .asf, or .npz with AMASS's keys.")
+
+
+class NoAccelerator(Hsimul3rError):
+    """A model that is of no use without a GPU, on a machine that has none."""
+
+    def __init__(self, model: str, needed: str, otherwise: str):
+        super().__init__(f"{model} needs {needed}, and none was found here; {otherwise}. Give another device or another model.")

@@ -21,8 +21,11 @@ def transformers_library() -> ModuleType:
     return library
 
 
-def load_model(folder: Path, model_class: str, processor_class: str) -> tuple[Any, Any]:
-    """(model in eval mode, processor) of a folder as `save_pretrained` writes it, with its weights as safetensors.
+def load_model(
+    folder: Path, model_class: str, processor_class: str, *, processor_folder: Path | None = None
+) -> tuple[Any, Any]:
+    """(model in eval mode, processor) of a folder as `save_pretrained` writes it, with its weights as safetensors; the
+    processor's may be a folder of its own.
 
     Raises `BadWeights` where the folder is not whole, `WrongWeights` where it holds another model.
     """
@@ -33,7 +36,7 @@ def load_model(folder: Path, model_class: str, processor_class: str) -> tuple[An
         model, info = getattr(library, model_class).from_pretrained(
             folder, local_files_only=True, use_safetensors=True, output_loading_info=True
         )
-        processor = getattr(library, processor_class).from_pretrained(folder, local_files_only=True)
+        processor = getattr(library, processor_class).from_pretrained(processor_folder or folder, local_files_only=True)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
         raise BadWeights(folder, f"it cannot be loaded as {model_class} ({error})") from error
     _require_complete(folder, model_class, info)

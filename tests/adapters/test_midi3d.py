@@ -1,0 +1,126 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from golden_networks import MIDI, MIDI_VAE, filled
+from safetensors.torch import save_file
+
+from hsimul3r.errors import BadWeights, NoAccelerator, NoObject, WrongWeights
+from hsimul3r.generator.families import family
+from hsimul3r.generator.registration import RegistrationConfig
+from hsimul3r.generator.synthetic import CLEAN, HEIGHT, WIDTH, synthetic_observation
+from stages.adapters.torchvision_mend import mend_torchvision
+
+mend_torchvision()
+transformers = pytest.importorskip("transformers", reason="needs transformers")
+
+from stages.adapters.midi3d import MidiGenerator, MidiModel, MidiSettings, clearest_view  # noqa: E402
+from stages.adapters.midi_inputs import MidiEyes, ScenePictures  # noqa: E402
+from stages.adapters.networks.midi_net import MidiTransformer  # noqa: E402
+from stages.adapters.networks.midi_sampler import FlowSettings  # noqa: E402
+from stages.adapters.networks.midi_surface import SurfaceSettings  # noqa: E402
+from stages.adapters.networks.midi_vae import MidiVae  # noqa: E402
+
+SIZE = 28
+
+
+def save_network(network, folder, sizes):
+    folder.mkdir()
+    save_file(network.state_dict(), folder / "diffusion_pytorch_model.safetensors")
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(sizes).items()}
+    (folder / "config.json").write_text(json.dumps(plain))
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory):
+    """MIDI's published folder with tiny random networks; the field is a constant, so that every object is the whole box."""
+    folder = tmp_path_factory.mktemp("midi")
+    vae = filled(MidiVae(MIDI_VAE))
+    with torch.no_grad():
+        vae.decoder.proj_out.weight.zero_()
+        vae.decoder.proj_out.bias.fill_(0.1)
+    save_network(filled(MidiTransformer(MIDI)), folder / "transformer", MIDI)
+    save_network(vae, folder / "vae", MIDI_VAE)
+    torch.manual_seed(0)
+    vision = {"num_hidden_layers": 1, "num_attention_heads": 2, "image_size": SIZE, "patch_size": 14}
+    clip = transformers.CLIPVisionConfig(hidden_size=8, intermediate_size=8, projection_dim=6, **vision)
+    dino = transformers.Dinov2Config(hidden_size=10, num_channels=7, **vision)
+    crop = {"size": {"shortest_edge": SIZE}, "crop_size": {"height": SIZE, "width": SIZE}}
+    transformers.CLIPVisionModelWithProjection(clip).save_pretrained(folder / "image_encoder_1")
+    transformers.Dinov2Model(dino).save_pretrained(folder / "image_encoder_2")
+    transformers.CLIPImageProcessor(**crop).save_pretrained(folder / "feature_extractor_1")
+    transformers.BitImageProcessor(**crop).save_pretrained(folder / "feature_extractor_2")
+    return folder
+
+
+def settings(folder):
+    return MidiSettings(
+        weights=folder, device="cpu", tokens=5, flow=FlowSettings(steps=2), points_a_call=1000,
+        surface=SurfaceSettings(coarse_cells=8, refinements=1, smoothing_cells=0.0),
+        registration=RegistrationConfig(turns=4, first_generations=6, generations=40),
+    )  # fmt: skip
+
+
+def test_a_box_is_generated_and_put_where_the_views_show_it(snapshot):
+    observation, truth = synthetic_observation(7, CLEAN, kinds=(family("box"),))
+    images = tuple(np.full((HEIGHT, WIDTH, 3), 90, np.uint8) for _ in observation.labels)
+    generator = MidiGenerator(MidiModel.load(snapshot, "cpu"), images, settings(snapshot))
+    first, second = generator.generate(observation, count=2, seed=1)
+    assert first.energy <= second.energy < 0.1
+    made = np.concatenate([part.vertices for part in first.parts])
+    truth_size = np.ptp(truth.shape.vertices, axis=0)
+    assert np.ptp(made, axis=0)[2] == pytest.approx(truth_size[2], rel=0.06)
+    assert sorted(np.ptp(made, axis=0)[:2]) == pytest.approx(sorted(truth_size[:2]), rel=0.08)
+    assert np.allclose(first.T_world_object[:2, 3], truth.pose[:2], atol=0.03)
+
+
+def test_samples_follow_their_seeds(snapshot):
+    model = MidiModel.load(snapshot, "cpu")
+    pictures = ScenePictures.of(np.full((30, 40, 3), 120, np.uint8), np.ones((2, 30, 40), bool))
+    latents = model.latents(pictures, FlowSettings(steps=2), tokens=5, seeds=(1, 1, 2))
+    assert latents.shape == (3, 2, 5, 4)
+    assert torch.equal(latents[0], latents[1])
+    assert not torch.equal(latents[0], latents[2])
+
+
+def test_the_object_is_shown_alone_in_its_place_and_in_the_scene(snapshot):
+    image = np.full((20, 60, 3), 50, np.uint8)
+    mask = np.zeros((1, 20, 60), bool)
+    mask[0, 2:18, 48:58] = True
+    pictures = ScenePictures.of(image, mask)
+    side = pictures.scene.shape[0]
+    assert side == np.ceil(2 * 1.25 * (57 - 29.5))
+    assert pictures.masks.sum() == mask.sum()
+    alone = pictures.objects()[0]
+    assert (alone[pictures.masks[0]] == 50).all()
+    assert (alone[~pictures.masks[0]] == 255).all()
+    channels = MidiEyes.load(snapshot).seven_channels(pictures)
+    assert channels.shape == (1, 7, SIZE, SIZE)
+    shown = channels[0, 6].mean().item()
+    assert shown == pytest.approx(mask.sum() / side**2, rel=0.25)
+    assert set(channels[0, 6].unique().tolist()) == {0.0, 1.0}
+
+
+def test_the_clearest_view_shows_most_of_the_object():
+    observation, _ = synthetic_observation(7, CLEAN, kinds=(family("box"),))
+    _, mask = clearest_view(observation)
+    assert mask.sum() == max((labels == 1).sum() for labels in observation.labels)
+    blind = type(observation)(cameras=observation.cameras, labels=(None,) * 4, boxes_px=observation.boxes_px)
+    with pytest.raises(NoObject):
+        clearest_view(blind)
+
+
+def test_a_wrong_folder_is_said(snapshot, tmp_path):
+    with pytest.raises(BadWeights):
+        MidiModel.load(tmp_path, "cpu")
+    save_network(filled(MidiVae(MIDI_VAE)), tmp_path / "transformer", MIDI)
+    save_network(filled(MidiVae(MIDI_VAE)), tmp_path / "vae", MIDI_VAE)
+    with pytest.raises(WrongWeights):
+        MidiModel.load(tmp_path, "cpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_it_is_said_how_long_it_would_take(snapshot):
+    with pytest.raises(NoAccelerator, match="half a day"):
+        MidiModel.load(snapshot, "cuda")
