@@ -291,6 +291,8 @@ class SimScene(Artifact):
     """Prefix of each human's names in the engine, in the order of `bodies`."""
     humanoid: Literal["hull", "capsule"] = "hull"
     """What the humanoids' bones are made of."""
+    torques: Literal["phc", "human"] = "phc"
+    """Whose torque limits the humanoids' servos have."""
     human_mass_kg: tuple[float, ...]
     joint_names: tuple[str, ...]
     qpos_names: tuple[str, ...]

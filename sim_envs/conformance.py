@@ -12,6 +12,7 @@ from hsimul3r.conventions import BODY_JOINTS, GRAVITY
 from hsimul3r.geometry.rotations import axis_angle_from_quaternion
 from hsimul3r.tracking.layout import FREE_COMPONENTS, HumanLayout, human_name, object_place
 from sim_envs.contract import JUDGE, PLAN, SimBackend
+from sim_envs.humanoid import torque_limit
 from sim_envs.scene_builder import SceneParts, describe
 
 MASS_KG, HALF_M = 4.0, 0.1
@@ -120,6 +121,23 @@ def heavier_and_rougher_bodies(backend: SimBackend) -> None:
     assert moved[0] < 0.02 and moved[2] < 0.02 and moved[1] > 0.3, moved
 
 
+def servos_report_their_torque(backend: SimBackend) -> None:
+    """A weak servo gives all it has against a far target; all servos keep within their limits."""
+    scene = replace(seated_scene(), torques="human")
+    batch = backend.load(scene, count=1, timing=JUDGE, threads=1)
+    ctrl = np.zeros((1, len(batch.ctrl_names)))
+    layout = HumanLayout.of(human_name(0), batch.qpos_names, batch.ctrl_names)
+    layout.write_targets(ctrl, scene.bodies[0].pose[:1, :22])
+    wrist = batch.ctrl_names.index(f"{human_name(0)}/left_wrist/x")
+    ctrl[0, wrist] += 1.0
+    batch.step(ctrl, 1, is_exact=True)
+    torque = np.abs(batch.servo_torques()[0])
+    limits = {joint: torque_limit(joint, "human", scene.human_mass_kg[0]) for joint in BODY_JOINTS[1:]}
+    for name, value in zip(batch.ctrl_names, torque):
+        assert value <= limits[name.split("/")[1]] * (1 + 1e-6), f"{name} gives {value:.1f} N m"
+    assert torque[wrist] > 0.99 * limits["left_wrist"], f"the wrist gives {torque[wrist]:.1f} N m"
+
+
 def resets_only_some(backend: SimBackend) -> None:
     """A partial reset starts the listed simulations anew, by their row, and changes nothing of the others."""
     scene = seated_scene()
@@ -165,6 +183,7 @@ REQUIREMENTS: tuple[Callable[[SimBackend], None], ...] = (
     names_are_the_scene_s,
     parameters_act_per_simulation,
     heavier_and_rougher_bodies,
+    servos_report_their_torque,
     resets_only_some,
     owns_up_to_divergence,
 )
@@ -216,6 +235,7 @@ def scene_of(parts: SceneParts) -> SimScene:
         contacts=(),
         humans=parts.humans,
         humanoid=parts.humanoid.geometry,
+        torques=parts.humanoid.torques,
         human_mass_kg=model.human_mass_kg,
         joint_names=model.joint_names,
         qpos_names=model.qpos_names,

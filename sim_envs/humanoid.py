@@ -16,9 +16,11 @@ from scipy.spatial import ConvexHull
 from hsimul3r.artifacts import ConvexPart
 from hsimul3r.conventions import BODY_JOINTS, SMPLX_PARENTS
 from hsimul3r.geometry.mesh import convex_part, solid
+from hsimul3r.tracking.layout import joint_kind
 from sim_envs.engine import MjsBody, MjSpec, mujoco
 
 BoneGeometry = Literal["hull", "capsule"]
+TorquePreset = Literal["phc", "human"]
 
 PARENTS = SMPLX_PARENTS[: len(BODY_JOINTS)]
 HUMAN, OBJECT, FLOOR = 1, 2, 4
@@ -55,11 +57,40 @@ DRIVES = {
 }
 
 
+HUMAN_TORQUES: dict[str, float] = {
+    "hip": 215,
+    "knee": 215,
+    "ankle": 125,
+    "foot": 25,
+    "spine1": 235,
+    "spine2": 235,
+    "spine3": 235,
+    "neck": 51,
+    "head": 51,
+    "collar": 92,
+    "shoulder": 92,
+    "elbow": 77,
+    "wrist": 12,
+}
+"""What a man of 77 kg and 1.75 m can give about a joint, in its strongest direction and held [N m]; also scales with mass.
+
+hip, knee, ankle  extension, plantarflexion: 0.161, 0.163 and 0.095 of weight times stature (Anderson, Madigan and Nussbaum
+                  2007, young men)
+spine             trunk extension, shoulder and elbow: means of men (Stobbe 1982, in Chaffin, Andersson and Martin,
+                  Occupational Biomechanics); the shoulder girdle carries what the shoulder does
+neck, head        extension, 51 +- 11 N m (Fice, Siegmund and Blouin 2014)
+wrist             flexion, 12 N m (Delp, Grierson and Buchanan 1996)
+foot              the toes: our estimate, a fifth of the ankle's
+"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class HumanoidConfig:
     """How bones become bodies."""
 
     geometry: BoneGeometry = "hull"
+    torques: TorquePreset = "phc"
+    """Limits of the servos: PHC's, several times what people can do, or a person's; stiffness is PHC's with both."""
     hull_vertices: int = 32
     density_kg_m3: float = 985.0
     armature: float = 0.02
@@ -183,12 +214,19 @@ def spread_points(points: Float[ndarray, "points 3"], count: int) -> Float[ndarr
 
 def drive_of(joint: str) -> JointDrive:
     """Servo and limit of a joint, the same on both sides."""
-    return DRIVES[joint.removeprefix("left_").removeprefix("right_")]
+    return DRIVES[joint_kind(joint)]
+
+
+def torque_limit(joint: str, preset: TorquePreset, mass_kg: float) -> float:
+    """Largest torque of a joint's servo about each of its axes [N m]."""
+    reference = HUMAN_TORQUES[joint_kind(joint)] if preset == "human" else drive_of(joint).torque
+    return reference * mass_kg / REFERENCE_MASS_KG
 
 
 def _add_joint(spec: MjSpec, body: MjsBody, bone: Bone, poses: ndarray, mass_kg: float, cfg: HumanoidConfig) -> None:
     mj = mujoco()
     drive, scale = drive_of(bone.name), mass_kg / REFERENCE_MASS_KG
+    strongest = torque_limit(bone.name, cfg.torques, mass_kg)
     posed = np.linalg.norm(poses[:, BODY_JOINTS.index(bone.name)], axis=1).max()
     limit = max(np.radians(drive.limit_deg), min(posed, np.pi - 0.1) + np.radians(cfg.limit_margin_deg))
     body.add_joint(
@@ -206,7 +244,7 @@ def _add_joint(spec: MjSpec, body: MjsBody, bone: Bone, poses: ndarray, mass_kg:
             target=body.name,
             gear=[*unit, 0, 0, 0],
             forcelimited=True,
-            forcerange=[-drive.torque * scale, drive.torque * scale],
+            forcerange=[-strongest, strongest],
         )
         servo.set_to_position(kp=drive.stiffness * scale, kv=0.1 * drive.stiffness * scale)
 

@@ -45,7 +45,7 @@ class MujocoBatch:
         mujoco().set_mju_user_warning(_say_nothing)
         self._model = model
         self._batch = mujoco_batch().Batch(model, count, nthread=threads)
-        fields = ("qpos", "qvel", "ctrl", "xfrc_applied", "xpos", "xquat", "sensordata")
+        fields = ("qpos", "qvel", "ctrl", "xfrc_applied", "xpos", "xquat", "sensordata", "actuator_force")
         self._bound = {name: self._batch.bind(name) for name in fields}
         self._expanded: dict[str, ndarray] = {}
         self._forces: dict[str, ndarray] = {}
@@ -120,6 +120,10 @@ class MujocoBatch:
         kinds = mujoco().mjtWarning
         bad = [int(kind) for kind in (kinds.mjWARN_BADQPOS, kinds.mjWARN_BADQVEL, kinds.mjWARN_BADQACC)]
         return self._batch.warning[:, bad, 1].any(axis=1)
+
+    def servo_torques(self) -> Float[ndarray, "sims nu"]:
+        """What each servo gives about its axis [N m]."""
+        return self._bound["actuator_force"].copy()
 
     def capped_steps(self) -> Int[ndarray, "sims"]:
         """Time steps since the last reset in which the contact solver reached its limit of iterations."""

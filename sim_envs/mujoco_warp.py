@@ -25,7 +25,7 @@ PARAMETERS: tuple[Parameter, ...] = ("contact_recovery_s", "gravity_m_s2", "forc
 BEYOND_ANY_STATE = 1e10
 """MuJoCo calls a position or velocity beyond it bad."""
 MASS_DEPENDENT = ("body_subtreemass", "body_invweight0", "dof_invweight0", "actuator_acc0")
-OUTPUTS = ("xpos", "xquat", "sensordata")
+OUTPUTS = ("xpos", "xquat", "sensordata", "actuator_force")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +152,10 @@ class WarpBatch:
         for values in self.state():
             is_bad |= ~(np.abs(values) <= BEYOND_ANY_STATE).all(axis=1)
         return is_bad
+
+    def servo_torques(self) -> Float[ndarray, "sims nu"]:
+        """What each servo gives about its axis [N m]."""
+        return self._output("actuator_force").astype(float)
 
     def capped_steps(self) -> Int[ndarray, "sims"]:
         """Time steps since the last reset in which the contact solver reached its limit of iterations."""

@@ -77,7 +77,7 @@ def parts_of(scene: SimScene) -> SceneParts:
         bodies=scene.bodies,
         humans=scene.humans,
         assets=scene.assets,
-        humanoid=HumanoidConfig(geometry=geometry),
+        humanoid=HumanoidConfig(geometry=geometry, torques="human" if scene.torques == "human" else "phc"),
     )
 
 

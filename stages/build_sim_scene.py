@@ -7,14 +7,17 @@ from hsimul3r.artifacts import AlignedScene, SimScene
 from hsimul3r.errors import ScaleUnknown
 from hsimul3r.progress import Progress
 from hsimul3r.tracking.layout import human_name
-from sim_envs.humanoid import BoneGeometry, HumanoidConfig
+from sim_envs.humanoid import BoneGeometry, HumanoidConfig, TorquePreset
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuildSimSceneConfig:
-    """What the humanoids are made of: convex hulls of their skin, or capsules, which are faster and rounder."""
+    """What the humanoids are made of."""
 
     humanoid: BoneGeometry = "hull"
+    """Convex hulls of the skin, or capsules, which are faster and rounder."""
+    torques: TorquePreset = "phc"
+    """Torque limits as PHC has them, or a person's: less is stable then, and what is stable means more."""
 
 
 def run(aligned: AlignedScene, *, cfg: BuildSimSceneConfig, out: Path, progress: Progress) -> SimScene:
@@ -28,7 +31,7 @@ def run(aligned: AlignedScene, *, cfg: BuildSimSceneConfig, out: Path, progress:
         bodies=aligned.bodies,
         humans=tuple(human_name(body.person) for body in aligned.bodies),
         assets=aligned.assets,
-        humanoid=HumanoidConfig(geometry=cfg.humanoid),
+        humanoid=HumanoidConfig(geometry=cfg.humanoid, torques=cfg.torques),
     )
     model = describe(parts)
     path = write_mjcf(parts, out)
@@ -42,6 +45,7 @@ def run(aligned: AlignedScene, *, cfg: BuildSimSceneConfig, out: Path, progress:
         object_paths=aligned.object_paths,
         humans=parts.humans,
         humanoid=cfg.humanoid,
+        torques=cfg.torques,
         human_mass_kg=model.human_mass_kg,
         joint_names=model.joint_names,
         qpos_names=model.qpos_names,

@@ -22,6 +22,11 @@ BALL_VELOCITIES = ("wx", "wy", "wz")
 AXES = ("x", "y", "z")
 
 
+def joint_kind(joint: str) -> str:
+    """A joint's name without its side."""
+    return joint.removeprefix("left_").removeprefix("right_")
+
+
 def human_name(person: int) -> str:
     """Prefix of a person's names in the engine."""
     return f"person{person}"

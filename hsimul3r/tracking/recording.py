@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from hsimul3r.artifacts import BodySequence, Provenance, Rollout, SimScene
 from hsimul3r.conventions import BODY_JOINTS
-from hsimul3r.tracking.layout import HumanLayout, object_place
+from hsimul3r.tracking.layout import HumanLayout, joint_kind, object_place
 from hsimul3r.tracking.problem import TrackingProblem
 from hsimul3r.tracking.simulation import Simulation
 
@@ -67,7 +67,10 @@ class Recording:
     contact_force_n: Float[ndarray, "frames sims pairs"]
     contact_point: Float[ndarray, "frames sims pairs 3"]
     penetration_m: Float[ndarray, "frames sims"]
+    servo_torque_n_m: Float[ndarray, "frames sims nu"]
     has_diverged: Bool[ndarray, "sims"]
+    capped_steps: Int[ndarray, "sims"]
+    """Time steps in which the contact solver reached its limit of iterations."""
 
 
 @dataclass(kw_only=True)
@@ -105,7 +108,9 @@ def record(simulation: Simulation, problem: TrackingProblem, plans: Sequence[Pla
         execution.advance(ctrl[frame])
         moments.append(_moment(simulation, problem))
     columns = {name: np.stack([moment[name] for moment in moments]) for name in moments[0]}
-    return Recording(ctrl=ctrl, has_diverged=simulation.has_diverged(), **columns)
+    return Recording(
+        ctrl=ctrl, has_diverged=simulation.has_diverged(), capped_steps=simulation.capped_steps(), **columns
+    )
 
 
 def soften(simulation: Simulation, recovery_s: float) -> None:
@@ -147,8 +152,21 @@ def rollout_of(
         penetration_m=recording.penetration_m[:, sim],
         body_deviation_m=distance.max(axis=-1, initial=0.0),
         replay_hash=state_hash(qpos, qvel),
-        report={"divergences": float(recording.has_diverged[sim])},
+        report={
+            "divergences": float(recording.has_diverged[sim]),
+            "solver_capped_steps": float(recording.capped_steps[sim]),
+            **peak_torques(simulation.ctrl_names, recording.servo_torque_n_m[:, sim]),
+        },
     )
+
+
+def peak_torques(ctrl_names: Sequence[str], torque: Float[ndarray, "frames nu"]) -> dict[str, float]:
+    """The largest torque of every kind of joint, 'peak torque, <joint> [N m]', over all people, sides and axes."""
+    peaks: dict[str, float] = {}
+    for name, value in zip(ctrl_names, np.abs(torque).max(axis=0)):
+        key = f"peak torque, {joint_kind(name.split('/')[1])} [N m]"
+        peaks[key] = max(peaks.get(key, 0.0), float(value))
+    return peaks
 
 
 def simulated_body(
@@ -193,4 +211,5 @@ def _moment(simulation: Simulation, problem: TrackingProblem) -> dict[str, ndarr
         "contact_force_n": readings.force_n,
         "contact_point": readings.point,
         "penetration_m": simulation.penetration_m(),
+        "servo_torque_n_m": simulation.servo_torques(),
     }

@@ -90,6 +90,10 @@ class Simulation(Protocol):
         """True where the engine gave up on a simulation since its last reset; its state then means nothing."""
         ...
 
+    def servo_torques(self) -> Float[ndarray, "sims nu"]:
+        """What each servo gives about its axis [N m], in the order of `ctrl_names`; belongs to the moment that poses do."""
+        ...
+
     def capped_steps(self) -> Int[ndarray, "sims"]:
         """Time steps since a simulation's last reset that the contact solver ended at its limit of iterations, unconverged."""
         ...

@@ -104,3 +104,15 @@ def test_what_is_not_a_box_stays_a_hull(change):
     else:
         corners = np.concatenate([np.eye(3), -np.eye(3)])
     assert box_of(convex_part(corners)) is None
+
+
+def test_the_scene_remembers_whose_torques_its_servos_have(tmp_path):
+    strong, weak = tmp_path / "phc", tmp_path / "human"
+    limits = []
+    for folder, torques in ((strong, "phc"), (weak, "human")):
+        folder.mkdir()
+        cfg = build_sim_scene.BuildSimSceneConfig(torques=torques)
+        build_sim_scene.run(sit_on_chair(), cfg=cfg, out=folder, progress=QUIET).save(folder)
+        model = load_model(SimScene.load(folder))
+        limits.append([model.actuator(f"person0/{joint}/x").forcerange[1] for joint in ("left_knee", "head")])
+    np.testing.assert_allclose(np.divide(limits[1], limits[0]), [215 / 500, 51 / 250])

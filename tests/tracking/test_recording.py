@@ -99,3 +99,17 @@ def test_a_start_in_penetration_does_not_throw_the_chair(simulated, depth_m):
 
 def test_a_clean_start_does_not_sag(rollout):
     assert abs(rollout.qpos[:, 2] - rollout.qpos[0, 2]).max() < 0.02
+
+
+def test_peak_torques_are_within_the_servos_limits(scene, rollout):
+    peaks = {name: value for name, value in rollout.report.items() if name.startswith("peak torque")}
+    assert len(peaks) == 13 and peaks["peak torque, knee [N m]"] > 5.0
+    assert all(0.0 < value <= 500.0 * scene.human_mass_kg[0] / 77.0 * (1 + 1e-9) for value in peaks.values())
+    assert rollout.report["solver_capped_steps"] == 0.0
+
+
+def test_a_person_s_own_torques_hold_the_seat_with_no_more_than_they_have(scene):
+    weak = recorded(replace(scene, torques="human"))
+    share = scene.human_mass_kg[0] / 77.0
+    assert weak.report["peak torque, wrist [N m]"] <= 12.0 * share * (1 + 1e-9)
+    assert weak.report["peak torque, hip [N m]"] <= 215.0 * share * (1 + 1e-9)
