@@ -147,6 +147,20 @@ class PointTracks:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DenseView:
+    """A view's scene, a point for every pixel of a reduced copy: its pixel p is working pixel `scale * p + offset_px`."""
+
+    view: int
+    points: Float[ndarray, "height width 3"]
+    """In the frame of the cameras beside it."""
+    confidence: Float[ndarray, "height width"]
+    is_static: Bool[ndarray, "height width"]
+    """Shows no person, and the network is sure of it."""
+    scale: Float[ndarray, "2"]
+    offset_px: Float[ndarray, "2"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class CameraRig(Artifact):
     """Cameras, points and people's skeletons after the joint adjustment, in the frame of the first registered camera, metric
     as far as `provenance.scale_source` says."""
@@ -156,6 +170,8 @@ class CameraRig(Artifact):
     persons: tuple[int, ...]
     skeletons: Float[ndarray, "persons 21 3"]
     report: dict[str, float]
+    dense: tuple[DenseView, ...] = ()
+    """Where a network for dense geometry was given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +187,8 @@ class SceneGeometry(Artifact):
     """world = rig_scale * R @ rig + t, with R and t of T_world_rig."""
     is_floor_point: Bool[ndarray, "points"]
     report: dict[str, float]
+    dense: tuple[DenseView, ...] = ()
+    """Where a network for dense geometry was given."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,7 +31,8 @@ from hsimul3r.geometry.skeletons import Sightings, bone_lengths
 from hsimul3r.geometry.tracks import Correspondences, join_matches, no_tracks, select_tracks, triangulate_tracks
 from hsimul3r.perception.identity import clothes_colour
 from hsimul3r.progress import Progress
-from stages.adapters import aliked_lightglue, colmap
+from stages.adapters import aliked_lightglue, colmap, dust3r
+from stages.adapters.dust3r import Dust3rConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,8 @@ class CalibrateCamerasConfig:
     """False relates the cameras by the people alone."""
     features: aliked_lightglue.FeatureConfig = field(default_factory=aliked_lightglue.FeatureConfig)
     mapping: colmap.MappingConfig = field(default_factory=colmap.MappingConfig)
+    dust3r: Dust3rConfig = field(default_factory=Dust3rConfig)
+    """With weights given, DUSt3R relates the views in the place of features and mapping, and the rig holds its dense views."""
     weights: BundleWeights = field(default_factory=BundleWeights)
     mask_margin_px: int = 6
     """Features this close to a person count as the person's."""
@@ -90,15 +93,25 @@ def run(
     """
     persons, sightings = _linked_people(people)
     problem = _pose_problem(capture, sightings, len(persons), cfg)
-    matches = _match_scene(images, people, cfg, progress)
+    dense = _dense_scene(capture, images, people, cfg, progress)
+    matches = dense.matches if dense is not None else _match_scene(images, people, cfg, progress)
     uv = _scene_tracks(matches, capture, cfg)
-    solution = _best(
-        [*_start_from_features(problem, matches, uv, capture, cfg), *_start_from_people(problem, uv, capture, cfg)], uv
-    )
+    starts = _start_from_features(problem, matches, uv, capture, cfg, mapped=dense.cameras if dense is not None else None)
+    solution = _best([*starts, *_start_from_people(problem, uv, capture, cfg)], uv)
     solution = _require_cameras(solution, capture, matches, cfg)
     if len(solution.problem.tracks.points) < cfg.min_tracks:
         _require_same_clothes(capture, images, people, cfg)
-    return _rig(solution, persons, images, matches, cfg)
+    return _rig(solution, persons, images, matches, cfg, dense)
+
+
+def _dense_scene(
+    capture: Capture, images: tuple[ndarray, ...], people: People, cfg: CalibrateCamerasConfig, progress: Progress
+) -> dust3r.DenseScene | None:
+    """What the user's DUSt3R says of all views, where its weights are given."""
+    if not cfg.dust3r.weights:
+        return None
+    masks = tuple(binary_dilation(mask, iterations=cfg.mask_margin_px) for mask in people.masks)
+    return dust3r.reconstruct_views(images, masks, capture.focal_px, cfg=cfg.dust3r, progress=progress)
 
 
 def _linked_people(people: People) -> tuple[tuple[int, ...], Sightings]:
@@ -176,8 +189,11 @@ def _start_from_features(
     uv_px: Float[ndarray, "tracks views 2"],
     capture: Capture,
     cfg: CalibrateCamerasConfig,
+    *,
+    mapped: Cameras | None,
 ) -> list[_Solution]:
-    """Cameras by incremental mapping, brought to people's metres, refined together; none where features relate too little."""
+    """Cameras `mapped` already, or by incremental mapping, brought to people's metres, refined together; none where features
+    relate too little."""
     if matches is None or len(uv_px) < cfg.min_tracks:
         return []
     lenses = [
@@ -188,7 +204,8 @@ def _start_from_features(
         )
         for v, g in enumerate(problem.lens)
     ]
-    mapped = colmap.map_views(matches, capture.size_px, lenses, cfg=cfg.mapping, seed=cfg.seed)
+    if mapped is None:
+        mapped = colmap.map_views(matches, capture.size_px, lenses, cfg=cfg.mapping, seed=cfg.seed)
     anchored = anchor_to_people(mapped, problem) if mapped is not None else None
     if anchored is None:
         return []
@@ -308,25 +325,35 @@ def _rig(
     images: tuple[ndarray, ...],
     matches: Correspondences | None,
     cfg: CalibrateCamerasConfig,
+    dense: dust3r.DenseScene | None,
 ) -> CameraRig:
     first = solution.cameras.T_cam_world[np.argmax(solution.cameras.is_registered)]
     to_first = Similarity(scale=1.0, R=first[:3, :3], t=first[:3, 3])
     tracks = dataclasses.replace(solution.problem.tracks, points=to_first.apply(solution.state.points))
-    by_features = len(tracks.points) > 0
+    cameras = transform_cameras(solution.cameras, to_first)
+    adapter, licences = _credits(dense) if len(tracks.points) else ("people", ())
     return CameraRig(
         provenance=Provenance(
-            adapter="aliked+lightglue+colmap+people" if by_features else "people",
+            adapter=adapter,
             scale_source="stature",
             frame="first registered camera",
             seed=cfg.seed,
-            licences=(*aliked_lightglue.LICENCES, *colmap.LICENCES) if by_features else (),
+            licences=licences,
         ),
-        cameras=transform_cameras(solution.cameras, to_first),
+        cameras=cameras,
         tracks=_coloured(tracks, images),
         persons=persons,
         skeletons=to_first.apply(solution.state.skeletons),
         report=_report(solution, matches),
+        dense=dust3r.dense_views(dense, cameras, tracks) if dense is not None and len(tracks.points) else (),
     )
+
+
+def _credits(dense: dust3r.DenseScene | None) -> tuple[str, tuple[str, ...]]:
+    """What related the views, and its licences."""
+    if dense is not None:
+        return "dust3r+colmap+people", (*dust3r.LICENCES, *colmap.LICENCES)
+    return "aliked+lightglue+colmap+people", (*aliked_lightglue.LICENCES, *colmap.LICENCES)
 
 
 def _coloured(tracks: PointTracks, images: tuple[ndarray, ...]) -> PointTracks:

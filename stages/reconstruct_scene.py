@@ -1,6 +1,6 @@
 """The static scene: gravity, the floor, and the rig moved into the world frame."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +65,7 @@ def run(
         rig_scale=1.0,
         is_floor_point=is_floor,
         report=_report(rig, floor, feet, weights, is_floor, up) | likeness,
+        dense=tuple(replace(view, points=world.apply(view.points).astype(np.float32)) for view in rig.dense),
     )  # fmt: skip
 
 
