@@ -1,8 +1,9 @@
-"""The command line: `hsimul3r reconstruct SCENE`, `simulate`, `view`, `report`, `export`, `evaluate`, `tables`, `demo`,
-`hsibench`, `doctor`."""
+"""The command line: `hsimul3r reconstruct SCENE`, `import-motion FILE`, `simulate`, `view`, `report`, `export`, `evaluate`,
+`tables`, `demo`, `hsibench`, `doctor`."""
 
 import hashlib
 import os
+import re
 import sys
 import traceback
 from dataclasses import dataclass, field
@@ -65,6 +66,36 @@ class Reconstruct(Command):
             reconstruct(photos, store, cfg)
             report = write_report(store.folder)
         console.print(f"Scene: {store.folder}/60_aligned\nReport: {report}\nNext: make simulate", highlight=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportMotion(Command):
+    """A captured motion (.amc with its .asf, or AMASS' .npz) to a scene with the furniture it needs, ready to simulate."""
+
+    file: tyro.conf.Positional[Path]
+    """The motion; what it is called names the run."""
+    asf: Path | None = None
+    """Skeleton of an .amc; by default the only .asf beside it, or that of CMU's naming (01_08.amc, 01.asf)."""
+
+    def run(self, console: Console) -> None:
+        from hsimul3r.motions.files import copy_motion, motion_files
+        from hsimul3r.pipeline import import_captured
+        from hsimul3r.report import write_report
+
+        files, cfg = motion_files(self.file, self.asf), with_seed(self.cfg)
+        with RunStore(new_run(self.runs, self.file.with_suffix(""), self.file), Progress(console)) as store:
+            motion = copy_motion(files, store.folder / "motion")
+            (store.folder / "source").write_text(str(self.file.resolve()))
+            save_config(cfg, store.folder / "config.yaml")
+            remember_run(self.runs, store.folder.name)
+            scene = import_captured(motion, store, cfg)
+            report = write_report(store.folder)
+        seconds = len(scene.bodies[0].pose) / scene.bodies[0].fps
+        console.print(
+            f"{seconds:.1f} s, contacts: {len(scene.contacts)}, furniture that they need: {len(scene.assets)}\n"
+            f"Scene: {store.folder}/60_aligned\nReport: {report}\nNext: make simulate",
+            highlight=False,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,7 +275,7 @@ class Doctor(Command):
             raise SystemExit(1)
 
 
-COMMANDS = (Reconstruct, Simulate, Demo, View, Report, Export, Evaluate, Tables, Hsibench, Doctor)
+COMMANDS = (Reconstruct, ImportMotion, Simulate, Demo, View, Report, Export, Evaluate, Tables, Hsibench, Doctor)
 
 
 def sample_names() -> list[str]:
@@ -261,10 +292,10 @@ def find_scene(scene: str) -> Path:
     return path
 
 
-def new_run(runs: Path, photos: Path) -> Path:
-    """The run folder for a folder of photos; another folder of the same name gets a run of its own."""
-    source = str(photos.resolve())
-    folder = runs / photos.resolve().name
+def new_run(runs: Path, named: Path, source_path: Path | None = None) -> Path:
+    """The run folder for a folder of photos or a file; another source of the same name gets a run of its own."""
+    source = str((source_path or named).resolve())
+    folder = runs / named.resolve().name
     taken = folder / "source"
     if taken.is_file() and taken.read_text() != source:
         folder = folder.with_name(f"{folder.name}-{hashlib.sha256(source.encode()).hexdigest()[:6]}")
@@ -287,8 +318,10 @@ def parse(arguments: list[str]) -> Command:
     cfg = load_config(path)
     subcommands = []
     for kind in COMMANDS:
-        default = kind(cfg=cfg, **({"scene": tyro.MISSING} if kind is Reconstruct else {}))
-        subcommands.append(Annotated[kind, tyro.conf.subcommand(kind.__name__.lower(), default=default)])
+        needed = {Reconstruct: "scene", ImportMotion: "file"}
+        default = kind(cfg=cfg, **({needed[kind]: tyro.MISSING} if kind in needed else {}))
+        name = re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()
+        subcommands.append(Annotated[kind, tyro.conf.subcommand(name, default=default)])
     commands = Union[tuple(subcommands)]  # noqa: UP007
     return tyro.cli(commands, args=arguments, prog="hsimul3r", description=__doc__)  # pyright: ignore
 

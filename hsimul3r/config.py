@@ -16,6 +16,7 @@ from stages.calibrate_cameras import CalibrateCamerasConfig
 from stages.export_motion import ExportMotionConfig
 from stages.fit_humans import FitHumansConfig
 from stages.generate_objects import GenerateObjectsConfig
+from stages.import_motion import ImportMotionConfig
 from stages.ingest_capture import IngestCaptureConfig
 from stages.judge_stability import JudgeStabilityConfig
 from stages.perceive_objects import PerceiveObjectsConfig
@@ -40,6 +41,8 @@ class PipelineConfig:
     object_views: PerceiveObjectsConfig = field(default_factory=PerceiveObjectsConfig)
     objects: GenerateObjectsConfig = field(default_factory=GenerateObjectsConfig)
     alignment: AlignInteractionConfig = field(default_factory=AlignInteractionConfig)
+    motion: ImportMotionConfig = field(default_factory=ImportMotionConfig)
+    """Of a captured motion in place of photos."""
     sim_scene: BuildSimSceneConfig = field(default_factory=BuildSimSceneConfig)
     tracking: TrackMotionConfig = field(default_factory=TrackMotionConfig)
     verdict: JudgeStabilityConfig = field(default_factory=JudgeStabilityConfig)

@@ -24,6 +24,8 @@ from hsimul3r.errors import RenderingUnavailable
 from hsimul3r.images import load_images
 from hsimul3r.report import write_report
 from hsimul3r.run_store import RunStore
+from hsimul3r.tracking.controllers import ControllerName, controller_for
+from hsimul3r.tracking.problem import tracking_problem
 from sim_envs.render import render_simulation
 from stages import (
     align_interaction,
@@ -32,6 +34,7 @@ from stages import (
     export_motion,
     fit_humans,
     generate_objects,
+    import_motion,
     ingest_capture,
     judge_stability,
     perceive_objects,
@@ -39,8 +42,6 @@ from stages import (
     reconstruct_scene,
     track_motion,
 )
-
-CONTROLLERS = ("pd", "static")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,17 +80,27 @@ def place_objects(motion: HumanMotion, views: ObjectViews, store: RunStore, cfg:
     return store.stage("60_aligned", AlignedScene, align_interaction.run, motion, views, objects, cfg=cfg.alignment)
 
 
+def import_captured(motion: Path, store: RunStore, cfg: PipelineConfig) -> AlignedScene:
+    """A captured motion, in a folder with its files, in place of photos."""
+    return store.stage("60_aligned", AlignedScene, import_motion.run, motion, cfg=cfg.motion)
+
+
 def simulate(store: RunStore, cfg: PipelineConfig) -> Simulation:
     """The reconstruction under physics (Sec. 3.3) and what the simulator says of it (Sec. 3.4)."""
     aligned = store.load("60_aligned", AlignedScene)
     scene = build_simulation(aligned, store, cfg)
     rollouts, verdicts = {}, {}
-    for controller in CONTROLLERS:
+    for controller in ("pd", suited(scene)):
         tracking = replace(cfg, tracking=replace(cfg.tracking, controller=controller))
         rollouts[controller], verdicts[controller] = hold(scene, store, tracking)
     simulation = Simulation(scene=scene, rollouts=rollouts, verdicts=verdicts)
     _show(store, simulation)
     return simulation
+
+
+def suited(scene: SimScene) -> ControllerName:
+    """The sampling controller for a scene: poses are held, motions followed."""
+    return controller_for(tracking_problem(scene))
 
 
 def build_simulation(aligned: AlignedScene, store: RunStore, cfg: PipelineConfig) -> SimScene:
@@ -108,8 +119,9 @@ def hold(scene: SimScene, store: RunStore, cfg: PipelineConfig) -> tuple[Rollout
 def export(store: RunStore, cfg: PipelineConfig) -> Path:
     """The simulated motion as AMASS-style npz and the scene as MJCF, in one folder of the run."""
     scene = store.load("70_sim", SimScene)
-    rollout = store.load("80_rollout_static", Rollout)
-    verdict = store.load("85_verdict_static", StabilityVerdict)
+    controller = suited(scene)
+    rollout = store.load(f"80_rollout_{controller}", Rollout)
+    verdict = store.load(f"85_verdict_{controller}", StabilityVerdict)
     sim_folder = store.folder / "70_sim"
     store.stage(
         "90_export", export_motion.Export, export_motion.run, scene, sim_folder, rollout, verdict, cfg=cfg.export

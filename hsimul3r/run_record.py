@@ -40,7 +40,9 @@ FOLDERS: dict[str, type[Artifact]] = {
     "60_aligned": AlignedScene,
     "70_sim": SimScene,
 }
-CONTROLLERS = {"pd": "PD control", "static": "sampling control"}
+WITHOUT_PHOTOS = ("60_aligned", "70_sim")
+"""The chain of a run that begins with a motion instead of photos."""
+CONTROLLERS = {"pd": "PD control", "static": "sampling control", "window": "sampling control of motions"}
 """Controllers in the order they are shown, with their names for people."""
 FEEDBACK_TYPES = {
     1: "The object does not stand under gravity",
@@ -88,7 +90,8 @@ class RunRecord:
     """Every artifact that a run folder holds; None where a stage has not run or its folder is damaged (see `faults`)."""
 
     folder: Path
-    capture: Capture
+    capture: Capture | None
+    """None where the run begins with a motion."""
     people: People | None
     rig: CameraRig | None
     scene: SceneGeometry | None
@@ -109,9 +112,9 @@ class RunRecord:
     @property
     def missing(self) -> tuple[str, ...]:
         """Folders of the chain, up to the verdicts of all controllers, that are not there or not readable."""
-        lacking = [name for name, artifact in zip(FOLDERS, self.artifacts) if artifact is None]
+        lacking = [name for name, artifact in self.chain.items() if artifact is None]
         done = {simulation.controller: simulation for simulation in self.simulations}
-        for controller in CONTROLLERS:
+        for controller in ("pd", "window" if self.is_motion else "static"):
             simulation = done.get(controller)
             lacking += [f"80_rollout_{controller}"] * (simulation is None or simulation.rollout is None)
             lacking += [f"85_verdict_{controller}"] * (simulation is None or simulation.verdict is None)
@@ -123,6 +126,18 @@ class RunRecord:
         return (
             self.capture, self.people, self.rig, self.scene, self.motion, self.views, self.objects, self.aligned, self.sim,
         )  # fmt: skip
+
+    @property
+    def is_motion(self) -> bool:
+        """True where people move; a single moment is held."""
+        bodies = self.reconstruction.bodies
+        return max((len(body.pose) for body in bodies), default=1) > 1
+
+    @property
+    def chain(self) -> dict[str, Artifact | None]:
+        """The stages up to the simulation scene that this run goes through."""
+        chain = dict(zip(FOLDERS, self.artifacts))
+        return chain if self.capture is not None else {name: chain[name] for name in WITHOUT_PHOTOS}
 
     @property
     def reconstruction(self) -> Reconstruction:
@@ -144,12 +159,12 @@ class RunRecord:
 
 
 def read_run(folder: Path) -> RunRecord:
-    """Read what a run folder holds. Raises `NoRun` where not even a capture lies there."""
+    """Read what a run folder holds. Raises `NoRun` where neither a capture nor a scene lies there."""
     reader = _Reader(folder)
     capture = reader.read("00_capture", Capture)
-    if capture is None:
-        raise NoRun(f"'{folder}' holds no readable capture ({reader.faults.get('00_capture', 'no folder 00_capture')}).")
     aligned, sim = reader.read("60_aligned", AlignedScene), reader.read("70_sim", SimScene)
+    if capture is None and (aligned is None or "00_capture" in reader.faults):
+        raise NoRun(f"'{folder}' holds no readable capture ({reader.faults.get('00_capture', 'no folder 00_capture')}).")
     simulations = tuple(reader.simulation(controller) for controller in reader.controllers())
     if aligned is not None and sim is not None and not _is_made_from(sim, aligned):
         reader.faults["70_sim"] = "it was made from an earlier reconstruction; simulate again"

@@ -115,10 +115,10 @@ def _used(record: RunRecord) -> tuple[tuple[str, str], ...]:
     newest = made[-1].provenance
     licences = sorted({licence for artifact in made for licence in artifact.provenance.licences})
     seeds = sorted({artifact.provenance.seed for artifact in made})
-    body = record.motion.body_model if record.motion else ""
-    stature = record.capture.stature_m
+    body = next((made.body_model for made in (record.motion, record.aligned) if made is not None), "")
+    stature = record.capture.stature_m if record.capture else None
     lines = [
-        ("Photos", str(len(record.capture.images))),
+        ("Photos", str(len(record.capture.images)) if record.capture else ""),
         ("Metres come from", SCALE_SOURCES[newest.scale_source] + (f" ({stature:.2f} m, given)" if stature else "")),
         ("Body", body),
         ("Seed", ", ".join(map(str, seeds))),
@@ -136,7 +136,8 @@ def _resume_command(record: RunRecord) -> str:
     if record.aligned is not None:
         return f"make simulate SCENE={record.name}"
     source = record.folder / "source"
-    return f"make reconstruct SCENE={source.read_text().strip() if source.is_file() else record.capture.name}"
+    name = record.capture.name if record.capture is not None else record.name
+    return f"make reconstruct SCENE={source.read_text().strip() if source.is_file() else name}"
 
 
 def _template() -> jinja2.Template:

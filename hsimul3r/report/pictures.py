@@ -50,6 +50,8 @@ class StagePicture:
 
 def photo_pairs(record: RunRecord, meshes: Sequence[PaintedMesh], cameras: Cameras | None) -> tuple[PhotoPair, ...]:
     """Every photo with the best that the run knows of it: surfaces, else masks and skeletons, else nothing."""
+    if record.capture is None:
+        return ()
     pairs = []
     for view, image in enumerate(load_images(record.folder / "00_capture", record.capture)):
         drawn, what = _best_overlay(record, image, view, meshes, cameras)

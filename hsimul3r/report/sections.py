@@ -21,7 +21,7 @@ from hsimul3r.artifacts import (
 )
 from hsimul3r.geometry.cameras import observation_errors
 from hsimul3r.report.quantities import Quantity, number, quantity
-from hsimul3r.run_record import FOLDERS, RunRecord
+from hsimul3r.run_record import RunRecord
 
 TITLES = {
     "00_capture": "Photos",
@@ -60,7 +60,7 @@ class Section:
 
 def sections(record: RunRecord) -> tuple[Section, ...]:
     """The stages up to the simulation scene, then one for each controller."""
-    stages = [_section(record, folder, artifact) for folder, artifact in zip(FOLDERS, record.artifacts)]
+    stages = [_section(record, folder, artifact) for folder, artifact in record.chain.items()]
     stages += [_simulation(s.controller, s.title, s.rollout) for s in record.simulations if s.rollout is not None]
     return tuple(stages)
 

@@ -80,7 +80,8 @@ class RunViewer:
 
     def _add_reconstruction(self) -> None:
         world, server = self.record.reconstruction, self.server
-        photos = load_images(self.record.folder / "00_capture", self.record.capture)
+        capture = self.record.capture
+        photos = load_images(self.record.folder / "00_capture", capture) if capture is not None else []
         self.cameras = nodes.add_cameras(server, world.cameras, photos) if world.cameras else []
         self.points = nodes.add_points(server, world.tracks) if world.tracks else []
         self.people = nodes.add_meshes(server, "/reconstructed/people", body_surfaces(world.bodies))
