@@ -145,6 +145,11 @@ class UnsupportedParameter(Hsimul3rError):
         super().__init__(f"Physics backend '{backend}' cannot set '{parameter}'. It can set: {', '.join(known) or 'nothing'}.")
 
 
+class BadRecording(Hsimul3rError):
+    def __init__(self, folder: Path, what: str):
+        super().__init__(f"Folder '{folder}' holds no recorded divergence ({what}). Give one named <number>_simulation<row>.")
+
+
 class UnknownBodyModel(Hsimul3rError):
     def __init__(self, name: str, known: tuple[str, ...]):
         super().__init__(f"Body model '{name}' is not known here. Run fit_humans again with one of: {', '.join(known)}.")

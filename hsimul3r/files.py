@@ -15,8 +15,13 @@ _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCE
 
 def write_whole(path: Path, text: str) -> None:
     """Write `text` beside `path` and rename, so that a kill leaves the old file or the new one, and processes do not meet."""
+    write_whole_bytes(path, text.encode("utf-8"))
+
+
+def write_whole_bytes(path: Path, content: bytes) -> None:
+    """`write_whole` of any content."""
     partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
-    partial.write_text(text, encoding="utf-8")
+    partial.write_bytes(content)
     partial.replace(path)
 
 
