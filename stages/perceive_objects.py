@@ -13,6 +13,7 @@ from numpy import ndarray
 from PIL import Image
 
 from hsimul3r.artifacts import Capture, HumanMotion, ObjectHint, ObjectView, ObjectViews, People, Provenance
+from hsimul3r.conventions import OBJECT_CATEGORIES
 from hsimul3r.errors import BadCapture, NoObject
 from hsimul3r.generator.families import family
 from hsimul3r.generator.fit import FitConfig, ParametricGenerator
@@ -28,8 +29,10 @@ from hsimul3r.perception.background import ParallaxConfig, evidence, floor_plane
 from hsimul3r.perception.object_boxes import Located, Sighting, cut_box, predicted_box, region_of, without_doubles
 from hsimul3r.perception.object_masks import OBJECT, PERSON_MARGIN_PX, UNKNOWN, segment, widen
 from hsimul3r.perception.object_search import Found, SearchConfig, search, usual_place
+from hsimul3r.perception.segmenter import Segmenter
 from hsimul3r.progress import Progress
-from stages.adapters.nanodet import detect_objects
+from stages.adapters.choices import Detect, DetectorChoice, SegmenterChoice, open_detector, open_segmenter
+from stages.adapters.nanodet import Detection
 
 CATEGORY_OF_NAME = {
     "chair": "chair",
@@ -38,6 +41,7 @@ CATEGORY_OF_NAME = {
     "dining table": "table",
     "bed": "sofa",
     "suitcase": "box",
+    **{name: name for name in OBJECT_CATEGORIES},
 }
 """conventions.OBJECT_CATEGORIES by the detector's names."""
 
@@ -77,6 +81,8 @@ class PerceiveObjectsConfig:
     """Whether what the other views show of floor and walls counts, beside the colours."""
     parallax: ParallaxConfig = field(default_factory=ParallaxConfig)
     fit: FitConfig = field(default_factory=quick_fit)
+    detector: DetectorChoice = field(default_factory=DetectorChoice)
+    segmenter: SegmenterChoice = field(default_factory=SegmenterChoice)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +94,7 @@ class Target:
     score: float
     boxes_px: Float[ndarray, "views 4"]
     masks: tuple[Bool[ndarray, "height width"] | None, ...]
-    """Masks given by the user."""
+    """Masks given by the user, or by a segmenter."""
     must_carry: Support | None = None
     """The body part that alone says that the object is there."""
 
@@ -106,20 +112,21 @@ def run(
     persons = tuple(a | b for a, b in zip(people.masks, motion.person_masks))
     seen = _evidence(images, persons, motion, postures, cfg) if cfg.use_parallax else (None,) * len(images)
     perceiver = Perceiver(images, persons, motion, supports, seen, cfg)
+    segmenter, detector = open_segmenter(cfg.segmenter), open_detector(cfg.detector)
     if capture.objects:
-        named = progress.track(named_targets(capture, motion), "segmenting objects")
+        named = progress.track(cut_out(named_targets(capture, motion), images, segmenter), "segmenting objects")
         views = [view for target in named for view in perceiver.perceive(target)]
     else:
-        found = find(images, motion, postures, supports, cfg)
-        views = perceiver.real_ones(targets(found.near, motion), progress) or perceiver.real_ones(
-            targets(found.far, motion), progress
-        )
+        found = find(images, motion, postures, supports, cfg, detect=detector[0])
+        groups = (cut_out(targets(group, motion), images, segmenter) for group in (found.near, found.far))
+        views = next(filter(None, (perceiver.real_ones(group, progress) for group in groups)), [])
     if not views:
         raise NoObject("No furniture was found near a person.")
     _draw(images, views, out)
     provenance = Provenance(
-        adapter="capture.yaml" if capture.objects else "nanodet", seed=cfg.seed, frame="image",
-        scale_source=motion.provenance.scale_source, licences=() if capture.objects else ("NanoDet: Apache-2.0",),
+        adapter="capture.yaml" if capture.objects else cfg.detector.kind, seed=cfg.seed, frame="image",
+        scale_source=motion.provenance.scale_source,
+        licences=(*(() if capture.objects else detector[1]), *(() if segmenter is None else segmenter.licences)),
     )  # fmt: skip
     return ObjectViews(provenance=provenance, objects=tuple(views))
 
@@ -135,10 +142,15 @@ def find(
     postures: Sequence[Posture],
     supports: Sequence[PersonSupports],
     cfg: PerceiveObjectsConfig,
+    *,
+    detect: Detect,
 ) -> Found:
     """Objects that the detector finds, or that people's bodies demand."""
     sightings = [
-        s for v, image in enumerate(images) if motion.cameras.is_registered[v] for s in _detect(image, v, cfg.min_score)
+        s
+        for v, image in enumerate(images)
+        if motion.cameras.is_registered[v]
+        for s in _sightings(detect(image, cfg.min_score), v)
     ]
     skins = [one.vertices for one in postures]
     return search(without_doubles(sightings), motion.cameras, supports, skins, cfg.search)
@@ -155,6 +167,20 @@ def targets(found: Sequence[Located], motion: HumanMotion) -> tuple[Target, ...]
         )
         for name, one in zip(names, found)
     )  # fmt: skip
+
+
+def cut_out(targets: tuple[Target, ...], images: Images, segmenter: Segmenter | None) -> tuple[Target, ...]:
+    """The targets with the segmenter's masks wherever they have a box and no mask."""
+    if segmenter is None:
+        return targets
+    masked = []
+    for target in targets:
+        masks = list(target.masks)
+        for v, image in enumerate(images):
+            if masks[v] is None and np.isfinite(target.boxes_px[v]).all():
+                masks[v] = segmenter.segment(image, target.boxes_px[v][None])[0]
+        masked.append(replace(target, masks=tuple(masks)))
+    return tuple(masked)
 
 
 class Perceiver:
@@ -309,11 +335,11 @@ def _named(hint: ObjectHint, capture: Capture, motion: HumanMotion) -> Target:
     return Target(name=_safe(hint.name), category=hint.category, score=1.0, boxes_px=boxes, masks=hint.masks)
 
 
-def _detect(image: UInt8[ndarray, "height width 3"], view: int, min_score: float) -> list[Sighting]:
+def _sightings(found: Sequence[Detection], view: int) -> list[Sighting]:
     return [
-        Sighting(view=view, box_px=found.box_px, category=CATEGORY_OF_NAME[found.name], score=found.score)
-        for found in detect_objects(image, threshold=min_score)
-        if found.name in CATEGORY_OF_NAME
+        Sighting(view=view, box_px=one.box_px, category=CATEGORY_OF_NAME[one.name], score=one.score)
+        for one in found
+        if one.name in CATEGORY_OF_NAME
     ]
 
 

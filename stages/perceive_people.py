@@ -23,8 +23,10 @@ from hsimul3r.perception.masks import refine_mask, warp_probability
 from hsimul3r.perception.pooling import VISIBLE, PooledPose, pool_poses
 from hsimul3r.progress import Progress
 from stages.adapters.blazepose import BodyEstimate, Region, estimate_body
+from stages.adapters.choices import PoseChoice, open_pose_estimator
 from stages.adapters.movenet import estimate_poses
 from stages.adapters.nanodet import detect_objects
+from stages.adapters.vitpose import VitPose
 
 LICENCES = ("MoveNet: Apache-2.0", "BlazePose: Apache-2.0", "NanoDet: Apache-2.0")
 
@@ -58,6 +60,7 @@ class PerceivePeopleConfig:
     focal_ratio: float = 0.75
     """Focal length over long side, used to place skeletons for identity where the capture does not know it."""
     identity: IdentityCosts = field(default_factory=IdentityCosts)
+    pose: PoseChoice = field(default_factory=PoseChoice)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +79,11 @@ def run(
 
     Raises `NoPerson` where no person is found, or none in two views.
     """
-    found = [_find_people(image, v, cfg) for v, image in enumerate(progress.track(images, "people", len(images)))]
+    estimator = open_pose_estimator(cfg.pose)
+    found = [
+        _refined(image, _find_people(image, v, cfg), estimator)
+        for v, image in enumerate(progress.track(images, "people", len(images)))
+    ]
     _require_people(capture, [len(people) for people in found])
     people = [person for view in found for person in view]
     identities = link_people(tuple(_describe(p, capture, images, cfg) for p in people), cfg.identity)
@@ -85,7 +92,10 @@ def run(
     views = tuple(replace(p.view, person=identity) for p, identity in zip(people, identities))
     masks = tuple(_union(image, [p.mask for p in view]) for image, view in zip(images, found))
     result = People(
-        provenance=Provenance(adapter="movenet+blazepose", licences=LICENCES),
+        provenance=Provenance(
+            adapter="movenet+blazepose" if estimator is None else "movenet+blazepose+vitpose",
+            licences=LICENCES if estimator is None else (*LICENCES, *estimator.licences),
+        ),
         views=views,
         masks=masks,
         person_count=max(identities) + 1,
@@ -116,6 +126,25 @@ def _find_people(image: UInt8[ndarray, "height width 3"], view: int, cfg: Percei
         if all(_likeness(person.view, other.view) < cfg.duplicate_similarity for other in kept):
             kept.append(person)
     return kept
+
+
+def _refined(image: UInt8[ndarray, "height width 3"], people: list[_Person], estimator: VitPose | None) -> list[_Person]:
+    """The people with the estimator's keypoints, where it has them."""
+    if estimator is None or not people:
+        return people
+    points, confidence = estimator.estimate(image, np.stack([person.view.box_px for person in people]))
+    is_known = confidence > 0
+    return [
+        replace(
+            person,
+            view=replace(
+                person.view,
+                keypoints_px=np.where(known[:, None], place, person.view.keypoints_px),
+                confidence=np.where(known, np.clip(trust, 0.0, 1.0), person.view.confidence),
+            ),
+        )
+        for person, place, trust, known in zip(people, points, confidence, is_known)
+    ]
 
 
 def _search_poses(image: UInt8[ndarray, "height width 3"], cfg: PerceivePeopleConfig) -> tuple[PooledPose, ...]:

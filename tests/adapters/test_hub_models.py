@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from hsimul3r.conventions import KEYPOINTS
-from hsimul3r.errors import BadWeights, WrongWeights
+from hsimul3r.errors import BadWeights, WeightsNotGiven, WrongWeights
 from hsimul3r.perception.segmenter import Clicks
+from stages.adapters.choices import PoseChoice, SegmenterChoice, open_pose_estimator, open_segmenter
 from stages.adapters.torchvision_mend import mend_torchvision
+from stages.perceive_objects import Target, cut_out
 
 mend_torchvision()
 transformers = pytest.importorskip("transformers", reason="the extra 'models' is not installed")
@@ -78,6 +80,24 @@ def test_sam2_gives_a_mask_of_the_picture_s_size_for_every_box(sam2_folder, pict
     assert masks.shape == (2, 120, 160) and masks.dtype == bool
     clicks = Clicks(points_px=np.array([[[30.0, 50.0]], [[80.0, 60.0]]]), is_inside=np.array([[True], [False]]))
     assert segmenter.segment(picture, BOXES, clicks).shape == (2, 120, 160)
+
+
+def test_a_chosen_segmenter_gives_masks_where_there_is_a_box_and_none_yet(sam2_folder, picture):
+    given = np.ones((120, 160), bool)
+    boxes = np.array([BOXES[0], [np.nan] * 4, BOXES[1]])
+    target = Target(name="chair", category="chair", score=1.0, boxes_px=boxes, masks=(None, None, given))
+    segmenter = open_segmenter(SegmenterChoice(kind="sam2", weights=str(sam2_folder)))
+    (found,) = cut_out((target,), [picture] * 3, segmenter)
+    np.testing.assert_array_equal(found.masks[0], segmenter.segment(picture, BOXES[:1])[0])
+    assert found.masks[1] is None and found.masks[2] is given
+    assert cut_out((target,), [picture] * 3, open_segmenter(SegmenterChoice())) == (target,)
+
+
+def test_a_model_without_weights_says_which_option_to_give():
+    with pytest.raises(WeightsNotGiven, match=r"--object-views\.segmenter\.weights"):
+        open_segmenter(SegmenterChoice(kind="sam"))
+    with pytest.raises(WeightsNotGiven, match=r"--people\.pose\.weights"):
+        open_pose_estimator(PoseChoice(kind="vitpose"))
 
 
 def test_sam2_follows_things_through_a_video_by_their_identities(sam2_folder, tmp_path, picture):

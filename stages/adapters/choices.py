@@ -1,0 +1,82 @@
+"""Which model does a job, and where the user's weights of it are: chosen in the config, opened here."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from jaxtyping import UInt8
+from numpy import ndarray
+
+from hsimul3r.conventions import OBJECT_CATEGORIES
+from hsimul3r.errors import WeightsNotGiven
+from hsimul3r.perception.segmenter import Segmenter
+from stages.adapters import nanodet
+from stages.adapters.nanodet import Detection
+from stages.adapters.vitpose import VitPose
+
+Detect = Callable[[UInt8[ndarray, "height width 3"], float], Sequence[Detection]]
+"""Things in a picture above a score, by the names of the detector."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmenterChoice:
+    """What cuts objects out: their colours, or a promptable segmenter."""
+
+    kind: Literal["colour", "sam", "sam2"] = "colour"
+    weights: str = ""
+    """Of sam an official .pth file, of sam2 a folder of the transformers library."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectorChoice:
+    """What finds objects."""
+
+    kind: Literal["nanodet", "grounding_dino"] = "nanodet"
+    weights: str = ""
+    """Of grounding_dino a folder of the transformers library."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoseChoice:
+    """What has the last word on the keypoints of people who were found."""
+
+    kind: Literal["fused", "vitpose"] = "fused"
+    weights: str = ""
+    """Of vitpose a folder of the transformers library."""
+
+
+def open_segmenter(choice: SegmenterChoice) -> Segmenter | None:
+    """None for colours. Raises `WeightsNotGiven`, `BadWeights`, `WrongWeights`, `UnsafeWeights`."""
+    match choice.kind:
+        case "colour":
+            return None
+        case "sam":
+            from stages.adapters.sam import Sam
+
+            return Sam.load(_given(choice.weights, "sam", "object_views.segmenter"))
+        case "sam2":
+            from stages.adapters.sam2 import Sam2
+
+            return Sam2.load(_given(choice.weights, "sam2", "object_views.segmenter"))
+
+
+def open_detector(choice: DetectorChoice) -> tuple[Detect, tuple[str, ...]]:
+    """The detector and its licences. Raises as `open_segmenter` does."""
+    if choice.kind == "nanodet":
+        return lambda image, score: nanodet.detect_objects(image, threshold=score), ("NanoDet: Apache-2.0",)
+    from stages.adapters.grounding_dino import GroundingDino
+
+    model = GroundingDino.load(_given(choice.weights, "grounding_dino", "object_views.detector"))
+    return lambda image, score: model.detect(image, OBJECT_CATEGORIES, threshold=score), model.licences
+
+
+def open_pose_estimator(choice: PoseChoice) -> VitPose | None:
+    """None for the two embedded estimators alone. Raises as `open_segmenter` does."""
+    return None if choice.kind == "fused" else VitPose.load(_given(choice.weights, "vitpose", "people.pose"))
+
+
+def _given(weights: str, model: str, option: str) -> Path:
+    if not weights:
+        raise WeightsNotGiven(model, option)
+    return Path(weights).expanduser()
