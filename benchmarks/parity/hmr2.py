@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import torch
+
 from parity.golden import Compared, Golden, compared, without_gradient
 from stages.adapters.networks.blocks import Tower
 from stages.adapters.networks.hmr2_net import Hmr2, Hmr2Config, HmrHeadSizes, crop_translation

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
+from torch import Tensor
+
 from parity.golden import Compared, Golden, compared, without_gradient
 from stages.adapters.networks.midi_net import MidiTransformer, read_midi_config
 from stages.adapters.networks.midi_sampler import Conditions, FlowSettings, add_noise, noise_levels, sample
 from stages.adapters.networks.midi_vae import MidiVae, read_midi_vae_config
-from torch import Tensor
 
 TOLERANCE = 8e-6
 SAMPLING_TOLERANCE = 4e-5

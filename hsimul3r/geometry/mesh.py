@@ -116,6 +116,16 @@ def sample_surface(
     return np.einsum("nc,nck->nk", weight, corner[face])
 
 
+def vertex_normals(vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"]) -> Float[ndarray, "vertices 3"]:
+    """Area-weighted unit normals of a mesh."""
+    corner = vertices[faces]
+    of_face = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    normals = np.zeros_like(vertices)
+    for k in range(3):
+        np.add.at(normals, faces[:, k], of_face)
+    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+
+
 def manifold_of(vertices: ndarray, faces: ndarray, name: str) -> manifold3d.Manifold:
     """A closed mesh as a solid for boolean operations. Raises `BadMesh`."""
     mesh = manifold3d.Mesh64(np.array(vertices, np.float64), np.array(faces, np.uint64))

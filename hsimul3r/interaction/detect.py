@@ -14,7 +14,8 @@ from numpy import ndarray
 from hsimul3r.artifacts import ObjectAsset
 from hsimul3r.conventions import SMPLX_JOINTS
 from hsimul3r.geometry.cameras import transform_points
-from hsimul3r.interaction.kinematics import BodyChain, BodyState, vertex_normals
+from hsimul3r.geometry.mesh import vertex_normals
+from hsimul3r.interaction.kinematics import BodyChain, BodyState
 from hsimul3r.interaction.patches import FloorPatch, Patch, PatchQuery, face_patch
 from hsimul3r.losses.contact import non_contact_loss
 

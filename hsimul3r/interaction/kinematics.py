@@ -74,16 +74,6 @@ class BodyChain:
         return np.einsum("mxy,my->mx", state.rotations[self.movable], axis_angle_from_matrix(local))
 
 
-def vertex_normals(vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"]) -> Float[ndarray, "vertices 3"]:
-    """Area-weighted unit normals of a mesh."""
-    corner = vertices[faces]
-    of_face = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    normals = np.zeros_like(vertices)
-    for k in range(3):
-        np.add.at(normals, faces[:, k], of_face)
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-
-
 def _descendants() -> ndarray:
     """Row j marks joint j and everything below it in the tree."""
     carries = np.eye(len(SMPLX_JOINTS), dtype=bool)

@@ -20,10 +20,11 @@ from numpy import ndarray
 from hsimul3r.artifacts import Cameras
 from hsimul3r.conventions import SMPLX_JOINTS
 from hsimul3r.geometry.cameras import project_with_jacobian, transform_points
+from hsimul3r.geometry.mesh import vertex_normals
 from hsimul3r.geometry.rotations import axis_angle_from_matrix, rotation_about_z
 from hsimul3r.geometry.sdf import SignedDistanceField
 from hsimul3r.interaction.detect import FEWEST_OVER, FLOOR, ContactPair, is_carried, lowest
-from hsimul3r.interaction.kinematics import BodyChain, BodyState, vertex_normals
+from hsimul3r.interaction.kinematics import BodyChain, BodyState
 from hsimul3r.interaction.patches import FloorPatch
 from hsimul3r.interaction.ways import Way, way_out
 from hsimul3r.losses.contact import GATE_M

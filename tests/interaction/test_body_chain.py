@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from hsimul3r.body.model import embedded_body
-from hsimul3r.interaction.kinematics import BodyChain, vertex_normals
+from hsimul3r.geometry.mesh import vertex_normals
+from hsimul3r.interaction.kinematics import BodyChain
 
 MOVABLE = ("pelvis", "spine1", "left_hip", "left_knee", "right_shoulder", "right_elbow", "right_wrist")
 
