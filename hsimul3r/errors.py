@@ -278,10 +278,20 @@ class WrongWeights(Hsimul3rError):
 class WeightsNotGiven(Hsimul3rError):
     """A model was chosen without its weights."""
 
-    def __init__(self, model: str, option: str):
+    def __init__(self, model: str, option: str, place: Path):
         super().__init__(
-            f"{model} needs its weights, which are not shipped: give --{option.replace('_', '-')}.weights PATH. "
-            "`hsimul3r weights` says where to get them."
+            f"{model} needs its weights, which are not shipped, and there are none at '{place}'. Put them there, or give "
+            f"--{option.replace('_', '-')} PATH. `hsimul3r weights` says where to get them."
+        )
+
+
+class LicenceRefused(Hsimul3rError):
+    """A model chosen under a policy that its licence does not meet."""
+
+    def __init__(self, model: str, licence: str, allowed: list[str]):
+        super().__init__(
+            f"{model} ({licence}) may not be used in commercial work, and the configuration asks for commercial-safe models "
+            f"only. Choose another ({', '.join(allowed)}, or an embedded default), or set --licences any."
         )
 
 
@@ -314,3 +324,13 @@ class NoAccelerator(Hsimul3rError):
 
     def __init__(self, model: str, needed: str, otherwise: str):
         super().__init__(f"{model} needs {needed}, and none was found here; {otherwise}. Give another device or another model.")
+
+
+class BadBody(Hsimul3rError):
+    """A file of a body model that cannot be used."""
+
+    def __init__(self, path: Path, what: str):
+        super().__init__(
+            f"Body '{path}': {what}. Give the .npz of SMPL, SMPL-H or SMPL-X from its own site (a .pkl is not read: it can run "
+            "code)."
+        )
