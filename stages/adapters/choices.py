@@ -2,16 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from jaxtyping import UInt8
 from numpy import ndarray
 
 from hsimul3r.conventions import OBJECT_CATEGORIES
-from hsimul3r.errors import WeightsNotGiven
 from hsimul3r.perception.segmenter import Segmenter
 from stages.adapters import nanodet
+from stages.adapters.catalogue import weights_path
 from stages.adapters.nanodet import Detection
 from stages.adapters.vitpose import VitPose
 
@@ -54,11 +53,11 @@ def open_segmenter(choice: SegmenterChoice) -> Segmenter | None:
         case "sam":
             from stages.adapters.sam import Sam
 
-            return Sam.load(_given(choice.weights, "sam", "object_views.segmenter"))
+            return Sam.load(weights_path("sam", choice.weights))
         case "sam2":
             from stages.adapters.sam2 import Sam2
 
-            return Sam2.load(_given(choice.weights, "sam2", "object_views.segmenter"))
+            return Sam2.load(weights_path("sam2", choice.weights))
 
 
 def open_detector(choice: DetectorChoice) -> tuple[Detect, tuple[str, ...]]:
@@ -67,16 +66,10 @@ def open_detector(choice: DetectorChoice) -> tuple[Detect, tuple[str, ...]]:
         return lambda image, score: nanodet.detect_objects(image, threshold=score), ("NanoDet: Apache-2.0",)
     from stages.adapters.grounding_dino import GroundingDino
 
-    model = GroundingDino.load(_given(choice.weights, "grounding_dino", "object_views.detector"))
+    model = GroundingDino.load(weights_path("grounding_dino", choice.weights))
     return lambda image, score: model.detect(image, OBJECT_CATEGORIES, threshold=score), model.licences
 
 
 def open_pose_estimator(choice: PoseChoice) -> VitPose | None:
     """None for the two embedded estimators alone. Raises as `open_segmenter` does."""
-    return None if choice.kind == "fused" else VitPose.load(_given(choice.weights, "vitpose", "people.pose"))
-
-
-def _given(weights: str, model: str, option: str) -> Path:
-    if not weights:
-        raise WeightsNotGiven(model, option)
-    return Path(weights).expanduser()
+    return None if choice.kind == "fused" else VitPose.load(weights_path("vitpose", choice.weights))

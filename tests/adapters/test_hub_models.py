@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from hsimul3r.conventions import KEYPOINTS
-from hsimul3r.errors import BadWeights, WeightsNotGiven, WrongWeights
+from hsimul3r.errors import BadWeights, WrongWeights
 from hsimul3r.perception.segmenter import Clicks
-from stages.adapters.choices import PoseChoice, SegmenterChoice, open_pose_estimator, open_segmenter
+from stages.adapters.choices import SegmenterChoice, open_segmenter
 from stages.adapters.torchvision_mend import mend_torchvision
 from stages.perceive_objects import Target, cut_out
 
@@ -91,13 +91,6 @@ def test_a_chosen_segmenter_gives_masks_where_there_is_a_box_and_none_yet(sam2_f
     np.testing.assert_array_equal(found.masks[0], segmenter.segment(picture, BOXES[:1])[0])
     assert found.masks[1] is None and found.masks[2] is given
     assert cut_out((target,), [picture] * 3, open_segmenter(SegmenterChoice())) == (target,)
-
-
-def test_a_model_without_weights_says_which_option_to_give():
-    with pytest.raises(WeightsNotGiven, match=r"--object-views\.segmenter\.weights"):
-        open_segmenter(SegmenterChoice(kind="sam"))
-    with pytest.raises(WeightsNotGiven, match=r"--people\.pose\.weights"):
-        open_pose_estimator(PoseChoice(kind="vitpose"))
 
 
 def test_sam2_follows_things_through_a_video_by_their_identities(sam2_folder, tmp_path, picture):
