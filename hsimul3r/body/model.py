@@ -64,9 +64,13 @@ class SkinnedPoints:
         return self.template + torch.einsum("pcn,...n->...pc", self.shapes, betas)
 
     def posed(self, betas: Tensor, rotations: Tensor, offsets: Tensor) -> Float[Tensor, "*batch points 3"]:
-        """Linear blend skinning: sum_j w_j (R_j x + t_j), with R (*b, J, 3, 3) and t (*b, J, 3) of `Skeleton.transforms`."""
+        """The points of a shape in a pose, with R (*b, J, 3, 3) and t (*b, J, 3) of `Skeleton.transforms`."""
+        return self.blended(self.shaped(betas), rotations, offsets)
+
+    def blended(self, places: Tensor, rotations: Tensor, offsets: Tensor) -> Float[Tensor, "*batch points 3"]:
+        """Linear blend skinning of places in the T-pose: sum_j w_j (R_j x + t_j)."""
         blended = torch.einsum("pj,...jxy->...pxy", self.weights, rotations)
-        moved = torch.einsum("...pxy,...py->...px", blended, self.shaped(betas))
+        moved = torch.einsum("...pxy,...py->...px", blended, places)
         return moved + torch.einsum("pj,...jx->...px", self.weights, offsets)
 
     def on_body_joints(self, count: int) -> "SkinnedPoints":
