@@ -7,7 +7,6 @@ commercial use, so the weights are never part of the project: `Dust3rConfig.weig
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -29,9 +28,8 @@ from hsimul3r.geometry.pointmap_matches import match_pointmaps
 from hsimul3r.geometry.pointmap_start import Scheme, initial_parameters, select_pairs
 from hsimul3r.geometry.tracks import Correspondences
 from hsimul3r.progress import Progress
-from stages.adapters.networks.blocks import set_precision
-from stages.adapters.networks.checkpoints import network_of, read_checkpoint
-from stages.adapters.networks.dust3r_net import Dust3r, complete_weights
+from stages.adapters.networks.checkpoints import Precision, load_network
+from stages.adapters.networks.dust3r_net import Dust3r
 from stages.adapters.networks.pictures import Prepared, prepare, prepared_pixels
 from stages.adapters.networks.sizes import dust3r_sizes
 
@@ -51,7 +49,7 @@ class Dust3rConfig:
     pairs: Scheme = "complete"
     window: int = 3
     """Pictures this far apart in the order of capture are paired, where `pairs` is "window"."""
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
     device: str = "cpu"
     iterations: int = 300
     weighting: Weighting = "log"
@@ -87,14 +85,11 @@ def reconstruct_views(
     return join_pairs(maps, prepared, people, known_focal_px, cfg=cfg, progress=progress)
 
 
-def load_dust3r(path: Path, *, precision: str = "float32", device: str = "cpu") -> Dust3r:
+def load_dust3r(path: Path, *, precision: Precision = "float32", device: str = "cpu") -> Dust3r:
     """The network with the user's weights. Raises `BadWeights`, `UnsafeWeights` or `WrongWeights`."""
-    checkpoint = read_checkpoint(path)
-    checkpoint = replace(checkpoint, weights=complete_weights(checkpoint.weights))
-    sizes = dust3r_sizes(checkpoint)
-    network = network_of(lambda: Dust3r(sizes), checkpoint, model="DUSt3R")
-    set_precision(network, getattr(torch, precision))
-    return network.to(device)
+    return load_network(
+        path, lambda c: Dust3r(dust3r_sizes(c)), model="DUSt3R", precision=precision, device=device, complete=Dust3r.completed
+    )  # fmt: skip
 
 
 @torch.inference_mode()

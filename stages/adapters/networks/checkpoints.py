@@ -12,9 +12,9 @@ import pickle
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -22,8 +22,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from hsimul3r.errors import BadWeights, UnsafeWeights, WrongWeights
+from stages.adapters.networks.blocks import set_precision
 
 Network = TypeVar("Network", bound=nn.Module)
+Precision = Literal["float32", "bfloat16"]
 
 CONTAINERS: Final = (
     "omegaconf.dictconfig.DictConfig", "omegaconf.listconfig.ListConfig", "omegaconf.nodes.AnyNode",
@@ -83,6 +85,21 @@ def load_weights(network: nn.Module, checkpoint: Checkpoint, *, model: str, unus
     if missing or extra or shapes:
         raise WrongWeights(checkpoint.path, model, _difference(missing, extra, sorted(shapes)))
     network.load_state_dict(weights, assign=True)
+
+
+def load_network(
+    path: Path, build: Callable[[Checkpoint], Network], *, model: str, precision: Precision = "float32", device: str = "cpu",
+    complete: Callable[[dict[str, Tensor]], dict[str, Tensor]] = lambda weights: weights,
+) -> Network:  # fmt: skip
+    """The user's weights, `complete`d, in the network that `build` makes to their sizes, for inference.
+
+    Raises `BadWeights`, `UnsafeWeights` or `WrongWeights`.
+    """
+    checkpoint = read_checkpoint(path)
+    checkpoint = replace(checkpoint, weights=complete(checkpoint.weights))
+    network = network_of(lambda: build(checkpoint), checkpoint, model=model)
+    set_precision(network, getattr(torch, precision))
+    return network.to(device)
 
 
 def network_of(make: Callable[[], Network], checkpoint: Checkpoint, *, model: str, unused: Sequence[str] = ()) -> Network:

@@ -90,6 +90,16 @@ class Dust3r(nn.Module):
         self.downstream_head1 = self._head()
         self.downstream_head2 = self._head()
 
+    @staticmethod
+    def completed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """A checkpoint with one decoder only means the same weights for both pictures."""
+        if any(name.startswith("dec_blocks2.") for name in weights):
+            return weights
+        twins = {
+            name.replace("dec_blocks.", "dec_blocks2.", 1): x for name, x in weights.items() if name.startswith("dec_blocks.")
+        }
+        return weights | twins
+
     def _head(self) -> LinearHead | DptHead:
         return LinearHead(self.sizes.decoder.width) if self.sizes.head == "linear" else DptHead(self.sizes)
 
@@ -124,14 +134,6 @@ class Dust3r(nn.Module):
             layers2.append(y)
         layers1[-1], layers2[-1] = self.dec_norm(x), self.dec_norm(y)
         return layers1, layers2
-
-
-def complete_weights(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A checkpoint that holds one decoder only (CroCo's) means the same weights for both pictures."""
-    if any(name.startswith("dec_blocks2.") for name in weights):
-        return weights
-    twin = {name.replace("dec_blocks.", "dec_blocks2.", 1): value for name, value in weights.items() if "dec_blocks." in name}
-    return weights | twin
 
 
 def pointmap_of(raw: Float[Tensor, "batch 4 height width"]) -> Pointmap:

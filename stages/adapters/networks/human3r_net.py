@@ -78,6 +78,10 @@ class Detections:
     features: Float[Tensor, "people width"]
     """DINOv2's token of each."""
 
+    def scores_of_people(self) -> list[float]:
+        """In the order of `places_px`."""
+        return self.scores[self.scores >= DETECTION_THRESHOLD].tolist()
+
 
 @dataclass(frozen=True, kw_only=True)
 class SeenPeople:

@@ -1,0 +1,72 @@
+"""CUT3R (Wang et al., CVPR 2025) with the user's own weights, online: a photograph in, its camera and pointmap out.
+
+What it has seen is kept in a state of fixed size, so a video may be as long as it likes. Its licence forbids commercial use:
+the weights are never part of the project.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from numpy import ndarray
+
+from hsimul3r.geometry.pointmap_start import focal_of_pointmap
+from hsimul3r.geometry.rotations import matrix_from_quaternion
+from stages.adapters.networks.checkpoints import Precision, load_network
+from stages.adapters.networks.cut3r_net import Cut3r, FrameOutput
+from stages.adapters.networks.pictures import Prepared, prepare
+from stages.adapters.networks.sizes import cut3r_sizes
+
+LICENCES = ("CUT3R weights (CUT3R/CUT3R): CC BY-NC-SA 4.0, non-commercial",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenFrame:
+    """One photograph as the network sees it; pixels are those of the `prepared` picture."""
+
+    prepared: Prepared
+    T_first_cam: Float[ndarray, "4 4"]
+    """This camera in the frame of the first."""
+    focal_px: float
+    """Of the prepared picture, its axis in the middle."""
+    points: Float[ndarray, "height width 3"]
+    """In the first camera's frame."""
+    confidence: Float[ndarray, "height width"]
+
+
+class Cut3rStream:
+    """Frames in, one by one; `look` answers for each from all before it."""
+
+    def __init__(self, network: Cut3r, *, size: int = 512, is_gated: bool = False):
+        self.network, self.size, self.is_gated = network, size, is_gated
+        with torch.inference_mode():
+            self.state = network.start()
+
+    @torch.inference_mode()
+    def look(self, photo: UInt8[ndarray, "height width 3"], *, update: bool = True, reset: bool = False) -> SeenFrame:
+        """`update=False` answers without learning from the photograph, `reset` forgets everything after it."""
+        prepared = prepare(photo, self.size)
+        image = prepared.image.to(self.network.pose_token.device)
+        out, self.state = self.network.step(image, self.state, update=update, reset=reset, is_gated=self.is_gated)
+        return seen_frame(prepared, out)
+
+
+def load_cut3r(path: Path, *, precision: Precision = "float32", device: str = "cpu") -> Cut3r:
+    """The network with the user's weights. Raises `BadWeights`, `UnsafeWeights` or `WrongWeights`."""
+    return load_network(path, lambda c: Cut3r(cut3r_sizes(c)), model="CUT3R", precision=precision, device=device)
+
+
+def seen_frame(prepared: Prepared, out: FrameOutput) -> SeenFrame:
+    """The network's answer as arrays."""
+    pose = out.camera_pose[0].double().cpu().numpy()
+    T = np.eye(4)
+    T[:3, :3], T[:3, 3] = matrix_from_quaternion(pose[3:]), pose[:3]
+    return SeenFrame(
+        prepared=prepared,
+        T_first_cam=T,
+        focal_px=focal_of_pointmap(out.own_view.points[0].cpu().numpy()),
+        points=out.world.points[0].cpu().numpy(),
+        confidence=out.world.confidence[0].cpu().numpy(),
+    )
