@@ -12,7 +12,7 @@ from hsimul3r.tracking.problem import TrackingProblem
 from hsimul3r.tracking.recording import Execution, Plan, RecordConfig
 from hsimul3r.tracking.simulation import Simulator
 from hsimul3r.tracking.static_cem import Certificate, StaticCemConfig, optimise
-from hsimul3r.tracking.window import CANDIDATES, WindowConfig, WindowPlanner, WindowSpace, track
+from hsimul3r.tracking.window import CANDIDATES, Rehearsal, WindowConfig, WindowPlanner, WindowSpace, track
 
 ControllerName = Literal["pd", "static", "window"]
 
@@ -104,8 +104,8 @@ class WindowSearch:
             cfg=self.cfg,
             soft_start=task.recording.soft_start,
             fps=task.recording.fps,
-            coarse=coarse,
-            fine=fine,
+            coarse=Rehearsal.of(task.known, coarse, self.cfg.weights),
+            fine=Rehearsal.of(task.known, fine, self.cfg.weights),
         )
         frames = round(task.recording.duration_s * task.recording.fps)
         start = self._start(task)

@@ -21,6 +21,7 @@ class CostWeights:
     rotation: float = 1.0
     root: float = 10.0
     velocity: float = 0.05
+    """Of all degrees of freedom of a person and the objects, against the reference's."""
     object_drift: float = 20.0
     object_tilt: float = 5.0
     scene: float = 2.0
@@ -54,6 +55,11 @@ def root_error(root: Float[ndarray, "sims 3"], reference: Float[ndarray, "*sims 
 def speed(qvel: Float[ndarray, "sims dofs"]) -> Float[ndarray, "sims"]:
     """Mean squared velocity."""
     return (qvel**2).mean(axis=-1)
+
+
+def velocity_error(qvel: Float[ndarray, "sims dofs"], reference: Float[ndarray, "*sims dofs"]) -> Float[ndarray, "sims"]:
+    """Mean squared difference from the reference's velocity."""
+    return speed(qvel - reference)
 
 
 def object_drift(position: Float[ndarray, "sims 3"], reference: Float[ndarray, "*sims 3"]) -> Float[ndarray, "sims"]:

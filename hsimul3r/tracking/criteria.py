@@ -143,7 +143,7 @@ def labelled_contacts(rollout: Rollout, problem: TrackingProblem) -> dict[tuple[
         held = np.array([np.any([t.is_held[frame] for t in mine if t.pair == name], axis=0) for name in names])
         force = rollout.contact_force_n[:, [column[name] for name in names]].T
         if held.any():
-            found[pair] = LabelledContact(force_n=(force * held).sum(axis=0), is_held=held.any(axis=0))
+            found[pair] = LabelledContact(force_n=(force * held).sum(axis=0), is_held=held.max(axis=0))
     return found
 
 

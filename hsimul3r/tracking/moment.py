@@ -12,6 +12,7 @@ from hsimul3r.losses.scene import patch_distance
 from hsimul3r.tracking import costs
 from hsimul3r.tracking.costs import CostWeights
 from hsimul3r.tracking.layout import velocity_names
+from hsimul3r.tracking.motion import velocities
 from hsimul3r.tracking.problem import ContactTarget, PersonReference, TrackingProblem
 from hsimul3r.tracking.simulation import Simulation
 
@@ -58,6 +59,8 @@ class MomentCost:
     """1 where an object counts for a person."""
     dofs: tuple[ndarray, ...]
     """Per person: the entries of qvel of the person and of the objects."""
+    qvel: Float[ndarray, "frames nv"]
+    """Of the reference."""
 
     @classmethod
     def of(cls, problem: TrackingProblem, simulation: Simulation, weights: CostWeights) -> Self:
@@ -75,6 +78,7 @@ class MomentCost:
             touches=touches,
             concerns=concerns.astype(float),
             dofs=tuple(np.flatnonzero(np.isin(owners, [person.name, *objects])) for person in problem.people),
+            qvel=velocities(problem, simulation.qvel_names),
         )
 
     def __call__(self, simulation: Simulation, frame: Frame = 0) -> Float[ndarray, "sims people"]:
@@ -93,7 +97,7 @@ class MomentCost:
             total[:, i] += w.position * costs.position_error(x[:, i], person.joints[frame])
             total[:, i] += w.rotation * costs.rotation_error(q[:, i], person.quats[frame])
             total[:, i] += w.root * costs.root_error(x[:, i, 0], person.joints[frame, 0])
-            total[:, i] += w.velocity * costs.speed(qvel[:, self.dofs[i]])
+            total[:, i] += w.velocity * costs.velocity_error(qvel[:, self.dofs[i]], self.qvel[frame][..., self.dofs[i]])
             total[:, i] += w.missing_contact * self._missing(force, touches, person.mass_kg, frame)
         return total
 

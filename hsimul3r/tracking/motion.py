@@ -45,35 +45,36 @@ def first_moment(problem: TrackingProblem) -> TrackingProblem:
     )
 
 
-def first_velocity(problem: TrackingProblem, qvel_names: Sequence[str]) -> Float[ndarray, "nv"]:
-    """Mean velocity of the first `REST_S` in the engine's order; zero where the reference rests in its first frame."""
+def velocities(problem: TrackingProblem, qvel_names: Sequence[str], *, over_s: float = 0.0) -> Float[ndarray, "frames nv"]:
+    """Velocities of the reference in the engine's order, as means over the next `over_s` (at least a frame); zero at its end.
+
+    Linear ones are the world's, angular ones the moving frame's.
+    """
     place = {name: i for i, name in enumerate(qvel_names)}
-    qvel = np.zeros(len(qvel_names))
-    if rests_at_start(problem):
-        return qvel
-    last = _span(problem)
-    seconds = last / problem.fps
+    qvel = np.zeros((problem.frames, len(qvel_names)))
+    frame = np.arange(problem.frames)
+    later = np.minimum(frame + max(round(over_s * problem.fps), 1), problem.frames - 1)
+    rate = (problem.fps / np.maximum(later - frame, 1))[:, None]
     for person in problem.people:
-        turns = axis_angle_from_matrix(_turn(*matrix_from_axis_angle(person.pose[[0, last]]))) / seconds
-        shift = (person.joints[last, 0] - person.joints[0, 0]) / seconds
-        _write(qvel, place, f"{person.name}/root", [*shift, *turns[0]])
-        for joint, turn in zip(BODY_JOINTS[1:], turns[1:]):
-            _write(qvel, place, f"{person.name}/{joint}", turn)
+        R = matrix_from_axis_angle(person.pose)
+        turns = axis_angle_from_matrix(np.swapaxes(R, -1, -2) @ R[later]) * rate[:, None]
+        shift = (person.joints[later, 0] - person.joints[:, 0]) * rate
+        qvel[:, [place[f"{person.name}/root:{c}"] for c in FREE_VELOCITIES]] = np.hstack([shift, turns[:, 0]])
+        for joint, turn in zip(BODY_JOINTS[1:], turns[:, 1:].swapaxes(0, 1)):
+            qvel[:, [place[f"{person.name}/{joint}:{c}"] for c in BALL_VELOCITIES]] = turn
     for reference in problem.objects:
-        turn = axis_angle_from_matrix(_turn(*matrix_from_quaternion(reference.quat[[0, last]]))) / seconds
-        shift = (reference.position[last] - reference.position[0]) / seconds
-        _write(qvel, place, reference.name, [*shift, *turn])
+        R = matrix_from_quaternion(reference.quat)
+        turn = axis_angle_from_matrix(np.swapaxes(R, -1, -2) @ R[later]) * rate
+        shift = (reference.position[later] - reference.position) * rate
+        qvel[:, [place[f"{reference.name}:{c}"] for c in FREE_VELOCITIES]] = np.hstack([shift, turn])
     return qvel
 
 
-def _turn(before: Float[ndarray, "*batch 3 3"], after: Float[ndarray, "*batch 3 3"]) -> Float[ndarray, "*batch 3 3"]:
-    """The rotation between two orientations, in the moving frame, as engines have angular velocities."""
-    return np.swapaxes(before, -1, -2) @ after
-
-
-def _write(qvel: Float[ndarray, "nv"], place: dict[str, int], joint: str, values: Sequence[float]) -> None:
-    components = FREE_VELOCITIES if len(values) == len(FREE_VELOCITIES) else BALL_VELOCITIES
-    qvel[[place[f"{joint}:{component}"] for component in components]] = values
+def first_velocity(problem: TrackingProblem, qvel_names: Sequence[str]) -> Float[ndarray, "nv"]:
+    """Mean velocity of the first `REST_S` in the engine's order; zero where the reference rests in its first frame."""
+    if rests_at_start(problem):
+        return np.zeros(len(qvel_names))
+    return velocities(problem, qvel_names, over_s=REST_S)[0]
 
 
 def _span(problem: TrackingProblem) -> int:

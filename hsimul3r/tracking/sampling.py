@@ -8,6 +8,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from hsimul3r.conventions import BODY_JOINTS
+from hsimul3r.tracking.layout import joint_kind
 
 POSE_SCALE = {
     "hip": 0.06, "knee": 0.06, "ankle": 0.06, "foot": 0.015, "spine1": 0.06, "spine2": 0.03, "spine3": 0.03, "neck": 0.01,
@@ -16,7 +17,7 @@ POSE_SCALE = {
 """Expected error of a reconstructed joint per axis [rad]: the first spread of the samples."""
 SUPPORT = ("hip", "knee", "ankle", "spine1")
 """Joints that carry the weight."""
-JOINT_KINDS = tuple(joint.removeprefix("left_").removeprefix("right_") for joint in BODY_JOINTS[1:])
+JOINT_KINDS = tuple(joint_kind(joint) for joint in BODY_JOINTS[1:])
 """Keys of POSE_SCALE of the joints that servos drive, in the order of BODY_JOINTS."""
 
 
@@ -48,10 +49,17 @@ def pose_scale(kinds: Sequence[str] = JOINT_KINDS) -> Float[ndarray, "axes"]:
 
 
 def antithetic(
-    rng: np.random.Generator, mean: Float[ndarray, "people *size"], spread: Float[ndarray, "people *size"], count: int
+    rng: np.random.Generator,
+    mean: Float[ndarray, "people *size"],
+    spread: Float[ndarray, "people *size"],
+    count: int,
+    *,
+    mixing: Float[ndarray, "first first"] | None = None,
 ) -> Float[ndarray, "sims people *size"]:
-    """Gaussian samples in mirrored pairs, the mean itself first."""
+    """Gaussian samples in mirrored pairs, the mean itself first; `mixing` correlates them along the first axis of `size`."""
     half = rng.normal(size=(count // 2, *mean.shape))
+    if mixing is not None:
+        half = np.moveaxis(np.tensordot(mixing, half, axes=(1, 2)), 0, 2)
     samples = mean + spread * np.concatenate([half, -half])
     samples[0] = mean
     return samples

@@ -48,6 +48,8 @@ class WindowConfig:
     support_share: float = 2.0
     """First spread of the offsets of hips, knees, ankles and lowest spine in units of POSE_SCALE."""
     other_share: float = 1.0
+    persistence: float = 0.7
+    """Correlation of neighbouring knots in a sample: what a reconstruction has wrong stays wrong for a while."""
     cost_cap: float = 3.0
     """Most that one moment may cost, so that falls do not drown the rest."""
     end_s: float = 0.2
@@ -133,6 +135,12 @@ def knot_basis(steps: int, step_s: float, knot_s: float) -> Float[ndarray, "step
     return basis
 
 
+def persistent(knots: int, correlation: float) -> Float[ndarray, "knots knots"]:
+    """Turns independent unit noise at knots into a stationary one whose neighbours are correlated."""
+    lag = np.abs(np.subtract.outer(np.arange(knots), np.arange(knots)))
+    return np.linalg.cholesky(correlation**lag)
+
+
 def shifted(knots: Float[ndarray, "people knots size"], by: float) -> Float[ndarray, "people knots size"]:
     """The same curve seen from `by` knots later; its last value is kept."""
     count = knots.shape[1]
@@ -143,6 +151,19 @@ def shifted(knots: Float[ndarray, "people knots size"], by: float) -> Float[ndar
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rehearsal:
+    """Simulations in which samples are compared, and what they are compared by."""
+
+    simulation: Simulation
+    moment: MomentCost
+
+    @classmethod
+    def of(cls, problem: TrackingProblem, simulation: Simulation, weights: CostWeights) -> Self:
+        """Find everything by name, once."""
+        return cls(simulation=simulation, moment=MomentCost.of(problem, simulation, weights))
+
+
+@dataclass(frozen=True, kw_only=True)
 class WindowPlanner:
     """The searches of one motion."""
 
@@ -150,9 +171,9 @@ class WindowPlanner:
     cfg: WindowConfig
     soft_start: SoftStart
     fps: float
-    coarse: Simulation
+    coarse: Rehearsal
     """`cfg.samples` simulations."""
-    fine: Simulation
+    fine: Rehearsal
     """`CANDIDATES` simulations."""
 
     @property
@@ -184,9 +205,9 @@ class WindowPlanner:
         """The best offsets found from a state of the fine simulation; `mean` is where to look first."""
         first, leader = mean, mean
         scale = np.broadcast_to(self.space.scale, mean.shape[1:])
-        spread = np.tile(scale, (len(mean), 1, 1))
+        spread, mixing = np.tile(scale, (len(mean), 1, 1)), persistent(mean.shape[1], self.cfg.persistence)
         for _ in range(self.cfg.iterations):
-            samples = antithetic(rng, mean, spread, self.cfg.samples)
+            samples = antithetic(rng, mean, spread, self.cfg.samples, mixing=mixing)
             samples[-1] = leader
             cost = self.cost(samples, start, horizon, self.coarse)
             leader = leaders(samples, cost)
@@ -200,11 +221,10 @@ class WindowPlanner:
         samples: Float[ndarray, "sims people knots 63"],
         start: tuple[Float[ndarray, "nq"], Float[ndarray, "nv"]],
         horizon: Horizon,
-        simulation: Simulation,
+        rehearsal: Rehearsal,
     ) -> Float[ndarray, "sims people"]:
         """Mean cost over the horizon of every sample, per person; a simulation that diverges costs more than any other."""
-        cfg, problem = self.cfg, self.space.problem
-        moment = MomentCost.of(problem, simulation, cfg.weights)
+        cfg, simulation, moment = self.cfg, rehearsal.simulation, rehearsal.moment
         commands = self.space.commands(samples, horizon)
         steps, end = round(self.step_s / simulation.timestep_s), len(commands) - round(cfg.end_s / self.step_s)
         self._soften(simulation, horizon.frame)
@@ -215,7 +235,7 @@ class WindowPlanner:
             simulation.step(ctrl, steps)
             frame = horizon.reference_frame(step)
             capped = np.minimum(moment(simulation, frame), cfg.cost_cap)
-            if frame >= problem.frames:
+            if frame >= self.space.problem.frames:
                 capped += np.minimum(moment.end_velocity(simulation), 1.0)
             total += capped * (cfg.end_weight if step >= end else 1.0)
         change = ((samples / self.space.scale) ** 2).mean(axis=(-2, -1))
