@@ -1,7 +1,8 @@
 """What a moving person must be resting on, from the motion alone: parts that stay in place while the body does not.
 
 A foot that is slow at the floor's height stands on it. A foot or hand that stays where it is while the trunk moves rests on
-something there. Buttocks rest on something where the thighs are raised, the pelvis stays, and the weight is not above the feet.
+something there, and so does a foot that stays level. Buttocks rest on something where the thighs are raised, the pelvis stays,
+and the weight is not above the feet.
 """
 
 from collections.abc import Sequence
@@ -49,6 +50,9 @@ class RestConfig:
     """Standard deviation of the neck's place that shows a foot or hand to be held; for hands twice that."""
     trunk_ratio: float = 2.5
     """By how much more the neck must move than the part."""
+    level_m: float = 0.15
+    """A sole of which at least this length is at one height, for `least_level_s`, does not hang."""
+    least_level_s: float = 0.5
     hanging_deg: float = 30.0
     """Thighs that are raised by less are those of somebody who stands."""
     balance_m: float = 0.05
@@ -140,7 +144,7 @@ def _feet(moves: Moves, foot: str, cfg: RestConfig) -> list[Rest]:
     found = []
     for first, last in _intervals(moves, foot, cfg, cfg.least_s):
         rest = _rest(moves, foot, first, last, cfg)
-        if rest.is_on_floor or _is_held(moves, rest, cfg, cfg.trunk_m):
+        if rest.is_on_floor or _is_held(moves, rest, cfg, cfg.trunk_m) or _is_level(rest, moves.fps, cfg):
             found.append(rest)
     return found
 
@@ -184,6 +188,12 @@ def _is_held(moves: Moves, rest: Rest, cfg: RestConfig, least_m: float) -> bool:
     trunk = moves.joint("neck")[frames].std(axis=0).max()
     part = moves.skin(rest.part)[frames].mean(axis=1).std(axis=0).max()
     return bool(trunk > max(least_m, cfg.trunk_ratio * part))
+
+
+def _is_level(rest: Rest, fps: float, cfg: RestConfig) -> bool:
+    """True where a foot stays with most of its sole at one height."""
+    length = np.linalg.norm(np.ptp(rest.skin[:, :2], axis=0))
+    return rest.last - rest.first >= cfg.least_level_s * fps and bool(length >= cfg.level_m)
 
 
 def _rest(moves: Moves, part: str, first: int, last: int, cfg: RestConfig, *, needs_grip: bool = False) -> Rest:

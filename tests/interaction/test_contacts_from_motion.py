@@ -68,6 +68,17 @@ def test_a_foot_that_is_lifted_rests_before_and_after():
     assert abs(left[1].first - 60) <= 4
 
 
+def test_a_foot_kept_on_a_stool_rests_on_it_though_the_trunk_is_still():
+    """Thigh and shank bent as much, so that the sole stays level; a foot that hangs from the ankle rests on nothing."""
+    pose, transl = standing(45)
+    pose[:, SMPLX_JOINTS.index("left_hip"), 0] = -0.9
+    pose[:, SMPLX_JOINTS.index("left_knee"), 0] = 0.9
+    kept = rests_of(moves(body_of(pose, transl)))
+    assert {(rest.part, rest.is_on_floor) for rest in kept} == {("left_foot", False), ("right_foot", True)}
+    pose[:, SMPLX_JOINTS.index("left_ankle"), 0] = 0.6
+    assert {rest.part for rest in rests_of(moves(body_of(pose, transl)))} == {"right_foot"}
+
+
 def test_the_floor_is_where_the_feet_stand():
     body = leaning(60)
     raised = body_of(body.pose, body.transl + np.array([0, 0, 0.04]))
