@@ -21,6 +21,7 @@ from hsimul3r.tracking.layout import HumanLayout
 from hsimul3r.tracking.moment import MomentCost
 from hsimul3r.tracking.pd import follow_reconstruction
 from hsimul3r.tracking.problem import PersonReference, TrackingProblem
+from hsimul3r.tracking.reach import reached
 from hsimul3r.tracking.recording import Plan, SoftStart, soften
 from hsimul3r.tracking.sampling import JOINT_KINDS, SUPPORT, antithetic, leaders, pose_scale, update
 from hsimul3r.tracking.simulation import Simulation
@@ -53,6 +54,8 @@ class StaticCemConfig:
     root_rad: float = 0.035
     lean_rad: float = 0.03
     """Spread of leaning as a whole over the feet."""
+    reach_share: float = 0.5
+    """Spread of the share of the way that limbs go to their contacts."""
     first_horizon_s: float = 1.0
     """Horizon of the first iteration; it grows to `horizon_s` over `horizon_growth` iterations."""
     horizon_growth: int = 6
@@ -60,7 +63,8 @@ class StaticCemConfig:
     """Spread of the pose in units of POSE_SCALE; less where the pose is known and only its balance is sought."""
     offset_share: float = 0.8
     """Spread of the servo offsets in units of POSE_SCALE."""
-    weights: CostWeights = field(default_factory=CostWeights)
+    weights: CostWeights = field(default_factory=lambda: CostWeights(scene=5.0))
+    """Eq. 5 counts for more than in a motion: a hand's way to a table costs as much in tracking as it gains at 2."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +92,7 @@ class StaticSolution:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSpace:
-    """Samples (people, size) around the reconstruction: root shift 3, root turn 3, lean 2, pose 63, servo offsets."""
+    """Samples (people, size) around the reconstruction: root shift 3, root turn 3, lean 2, reach 1, pose 63, servo offsets."""
 
     problem: TrackingProblem
     layouts: tuple[HumanLayout, ...]
@@ -96,6 +100,8 @@ class SearchSpace:
     scale: Float[ndarray, "size"]
     offset_joints: tuple[int, ...]
     """Joints whose servo targets may differ from the pose."""
+    reaches: tuple[Float[ndarray, "21 3"], ...]
+    """Per person: what closes the contacts when it is added to the pose; a sample's reach is the share of it."""
 
     @classmethod
     def of(cls, problem: TrackingProblem, simulation: Simulation, cfg: StaticCemConfig) -> Self:
@@ -108,8 +114,11 @@ class SearchSpace:
             problem=problem,
             layouts=tuple(HumanLayout.of(person.name, *names) for person in problem.people),
             reference=follow_reconstruction(problem, *names),
-            scale=np.concatenate([np.full(3, cfg.root_m), np.full(3, cfg.root_rad), np.full(2, cfg.lean_rad), pose, offset]),
+            scale=np.concatenate(
+                [np.full(3, cfg.root_m), np.full(3, cfg.root_rad), np.full(2, cfg.lean_rad), [cfg.reach_share], pose, offset]
+            ),
             offset_joints=support,
+            reaches=tuple((reached(person, problem) - person.pose[0])[1:] for person in problem.people),
         )
 
     def states(
@@ -118,11 +127,12 @@ class SearchSpace:
         """Start states and servo targets of samples."""
         qpos = np.tile(self.reference.qpos, (len(samples), 1))
         ctrl = np.tile(self.reference.ctrl[0], (len(samples), 1))
+        ends = np.cumsum([3, 3, 2, 1, 3 * (len(BODY_JOINTS) - 1)])
         for i, (person, layout) in enumerate(zip(self.problem.people, self.layouts)):
-            shift, turn, lean, change, offset = np.split(samples[:, i], (3, 6, 8, 8 + 3 * (len(BODY_JOINTS) - 1)), axis=1)
+            shift, turn, lean, reach, change, offset = np.split(samples[:, i], ends, axis=1)
             root, pose = leaned(person, lean)
             pose[:, 0] = axis_angle_from_matrix(matrix_from_axis_angle(turn) @ matrix_from_axis_angle(pose[:, 0]))
-            pose[:, 1:] += change.reshape(len(pose), -1, 3)
+            pose[:, 1:] += np.clip(reach, 0.0, 1.0)[:, :, None] * self.reaches[i] + change.reshape(len(pose), -1, 3)
             layout.write_pose(qpos, root + shift, pose)
             pose[:, list(self.offset_joints)] += offset.reshape(len(pose), -1, 3)
             layout.write_targets(ctrl, pose)
