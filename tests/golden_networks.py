@@ -38,7 +38,7 @@ MIDI_VAE = MidiVaeConfig(
 )  # fmt: skip
 SAT = {
     "input_size": 112, "width": 16, "depth": 3, "heads": 2, "scale_blocks": 1, "hidden": 16, "decoder_heads": 2,
-    "decoder_layers": 2, "feedforward": 12, "queries": 4,
+    "decoder_layers": 2, "feedforward": 12, "queries": 4, "grid_side": 4,
 }  # fmt: skip
 
 

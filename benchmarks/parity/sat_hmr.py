@@ -14,20 +14,20 @@ TOLERANCE = 1e-5
 FOCAL_TOLERANCE = 2e-4
 
 
-def sizes(config: dict[str, Any]) -> SatConfig:
+def sizes(config: dict[str, Any], grid_side: int) -> SatConfig:
     encoder, decoder, choice = config["encoder"], config["decoder"], config["sat_cfg"]
     return SatConfig(
         input_size=config["input_size"], width=encoder["embed_dim"], depth=encoder["depth"], heads=encoder["num_heads"],
         scale_blocks=choice["get_map_layer"], hidden=decoder["hidden_dim"], decoder_heads=decoder["nheads"],
         decoder_layers=decoder["dec_layers"], feedforward=decoder["dim_feedforward"], queries=decoder["num_queries"],
         sees_field_of_view=config["use_fov"], confidence_threshold=choice["conf_thresh"],
-        scale_threshold=choice["scale_thresh"],
+        scale_threshold=choice["scale_thresh"], grid_side=grid_side,
     )  # fmt: skip
 
 
 @without_gradient
 def check(golden: Golden) -> Iterator[Compared]:
-    net = SatHmr(sizes(golden.config))
+    net = SatHmr(sizes(golden.config, len(golden.weights["z_order_map"])))
     net.load_state_dict(golden.weights)
     pictures = [net.encode(golden.io[f"img{i}"]) for i in range(2)]
     people = [net.people(picture, (int(h), int(w))) for picture, (h, w) in zip(pictures, golden.io["img_size"])]

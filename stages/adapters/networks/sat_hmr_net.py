@@ -50,6 +50,8 @@ class SatConfig:
     """Of a patch: someone is there."""
     scale_threshold: float = 0.5
     """Of a patch: who is there is small."""
+    grid_side: int = 32
+    """Of the published files' grids of places in z-order, of which only the presence is kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,8 +131,8 @@ class SatHmr(nn.Module):
 
     def _add_constants(self, config: SatConfig) -> None:
         """Buffers of the published files; of the grids only their presence is kept."""
-        side = 2 ** math.ceil(math.log2(config.input_size // SIDE))
-        row, column = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+        steps = torch.arange(config.grid_side)
+        row, column = torch.meshgrid(steps, steps, indexing="ij")
         for name, grid in (("x_coords", column), ("y_coords", row), ("z_order_map", z_order(row, column))):
             self.register_buffer(name, grid.clone(memory_format=torch.contiguous_format))
         self.register_buffer("cam_intrinsics", torch.eye(3))
