@@ -1,7 +1,7 @@
 """Which pairs of pictures DUSt3R looks at, and where the global alignment of their pointmaps starts.
 
 Pictures are placed one by one along the spanning tree of the most confident pairs; every camera comes from the pair that
-knows its picture best, every pair's similarity from the placed points.
+knows its picture best, every pair's similarity from the placed points. Few wrong points do not count.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from numpy import ndarray
 
-from hsimul3r.geometry.alignment import Similarity, align_points
+from hsimul3r.geometry.alignment import Similarity, align_points, robust_align_points
 from hsimul3r.geometry.global_alignment import (
     BASE_SCALE,
     FOCAL_UNIT,
@@ -29,6 +29,7 @@ Scheme = Literal["complete", "window", "ref"]
 
 POINTS_A_FIT = 20_000
 """A similarity is fitted to about this many points of a picture."""
+TINY = 1e-9
 WEISZFELD_ROUNDS = 10
 FOCAL_BOUNDS = (0.2, 5.0)
 """Of a focal length over the long side: a network that knows nothing of a picture says anything."""
@@ -127,12 +128,15 @@ def _best_as_first(maps: Sequence[PairPointmaps], view: int) -> PairPointmaps:
 
 
 def _fit(
-    source: Float[ndarray, "height width 3"], target: Float[ndarray, "height width 3"],
-    confidence: Float[ndarray, "height width"], weighting: Weighting,
+    source: Float[ndarray, "*size 3"], target: Float[ndarray, "*size 3"], confidence: Float[ndarray, "*size"],
+    weighting: Weighting,
 ) -> Similarity:  # fmt: skip
     step = max(1, confidence.size // POINTS_A_FIT)
-    weights = confidence.reshape(-1)[::step] if weighting == "log" else None
-    return align_points(source.reshape(-1, 3)[::step], target.reshape(-1, 3)[::step], weights=weights, with_scale=True)
+    weights = np.log(confidence).reshape(-1)[::step] + TINY if weighting == "log" else None
+    points, wanted = source.reshape(-1, 3)[::step], target.reshape(-1, 3)[::step]
+    rough = align_points(points, wanted, weights=weights, with_scale=True)
+    spread = float(np.median(np.linalg.norm(rough.apply(points) - wanted, axis=1)))
+    return robust_align_points(points, wanted, weights=weights, with_scale=True, sigma=spread + TINY)
 
 
 def _fit_pair(m: PairPointmaps, placed: PlacedPoints, weighting: Weighting) -> Similarity:
