@@ -20,6 +20,8 @@ from hsimul3r.geometry.mesh import vertex_normals
 
 JOINTS = len(BODY_JOINTS)
 BETAS = 10
+STEP = 1e-6
+"""Of the difference quotients, in float64."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,16 +117,12 @@ class _Fit:
         """A few steps with the matches as they are."""
         skin = self._some_skin(matches.vertex)
 
-        def residuals(at: Tensor) -> Tensor:
-            return self._residuals(at, skin, matches)
-
         def terms(state: ndarray) -> list[Term]:
-            at = torch.as_tensor(state)
-            jacobian = torch.func.jacfwd(residuals)(at).numpy()
+            beside = np.concatenate([state[None], state + STEP * np.eye(len(state))])
+            found = self._residuals(torch.as_tensor(beside), skin, matches).numpy()
+            jacobian = (found[1:] - found[0]).T / STEP
             columns = np.broadcast_to(np.arange(len(state)), jacobian.shape)
-            return [
-                Term(name="all", values=residuals(at).numpy()[:, None], columns=columns, jacobian=jacobian[:, None], huber=3.0)
-            ]
+            return [Term(name="all", values=found[0][:, None], columns=columns, jacobian=jacobian[:, None], huber=3.0)]
 
         def retract(state: ndarray, step: ndarray) -> ndarray:
             return state + step
@@ -148,17 +146,19 @@ class _Fit:
             template=self.skin.template[vertex], shapes=self.skin.shapes[vertex], weights=self.skin.weights[vertex]
         )
 
-    def _posed(self, x: Tensor, skin: SkinnedPoints | None = None) -> tuple[Tensor, Tensor]:
+    def _posed(self, x: Float[Tensor, "*batch unknowns"], skin: SkinnedPoints | None = None) -> tuple[Tensor, Tensor]:
         """Skin and body joints in the world."""
-        betas, transl, turns = x[:BETAS], x[BETAS : BETAS + 3], x[BETAS + 3 :].reshape(-1, 3)
+        betas, transl, turns = x[..., :BETAS], x[..., BETAS : BETAS + 3], x[..., BETAS + 3 :].unflatten(-1, (JOINTS, 3))
         rotations, joints, offsets = self.target.skeleton.transforms(betas, rodrigues(turns), transl)
         return (skin or self.skin).posed(betas, rotations, offsets), joints
 
-    def _residuals(self, x: Tensor, skin: SkinnedPoints, matches: _Matches) -> Tensor:
+    def _residuals(
+        self, x: Float[Tensor, "*batch unknowns"], skin: SkinnedPoints, matches: _Matches
+    ) -> Float[Tensor, "*batch residuals"]:
         """In units of their spreads; the skin counts as much as a hundred independent points."""
         points, joints = self._posed(x, skin)
         share = (100 / max(len(matches.vertex), 1)) ** 0.5
         away = ((points - matches.points) * matches.normals).sum(-1) / self.cfg.skin_sigma_m * share
-        apart = (joints - self.joints).reshape(-1) / self.cfg.joint_sigma_m
-        turned = (x[BETAS + 3 :] - self.turns) / self.cfg.turn_sigma
-        return torch.cat([away, apart, turned, x[:BETAS] / self.cfg.beta_sigma])
+        apart = (joints - self.joints).flatten(-2) / self.cfg.joint_sigma_m
+        turned = (x[..., BETAS + 3 :] - self.turns) / self.cfg.turn_sigma
+        return torch.cat([away, apart, turned, x[..., :BETAS] / self.cfg.beta_sigma], -1)
