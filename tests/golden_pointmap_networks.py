@@ -38,7 +38,7 @@ def tiny_cut3r() -> Cut3r:
 
 def tiny_human3r() -> Human3r:
     net = filled(Human3r(Human3rSizes(**RECURRENT, dino=DINO, detector_px=84)))
-    net.downstream_head.mlp_classif[2].weight.mul_(8)
+    net.downstream_head.mlp_classif[2].weight.data *= 8
     return net
 
 
