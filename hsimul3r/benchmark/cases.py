@@ -29,7 +29,6 @@ from hsimul3r.body.model import embedded_body
 
 POSES_EACH = 18
 """Candidates per static interaction."""
-MOTION_CASES = 90
 POSES_PER_MOTION = 4
 """Poses between two motions in the list."""
 OPAQUE = ("sofa", "armchair", "box", "desk")
@@ -91,7 +90,7 @@ def subjects() -> tuple[Subject, ...]:
 def all_cases() -> tuple[CaseSpec, ...]:
     """Every candidate, poses and motions interleaved so that any prefix has all kinds and difficulties."""
     poses = _mixed([_pose_candidates(name) for name in POSES])
-    motions = iter(_mixed([_motion_candidates(name) for name in MOTIONS])[:MOTION_CASES])
+    motions = iter(_mixed([_motion_candidates(name) for name in MOTIONS]))
     cases: list[CaseSpec] = []
     for i, pose in enumerate(poses):
         cases.append(pose)
@@ -121,10 +120,9 @@ def _pose_candidates(interaction: str) -> list[CaseSpec]:
 
 
 def _motion_candidates(interaction: str) -> list[CaseSpec]:
-    template, count = MOTIONS[interaction], -(-MOTION_CASES // len(MOTIONS))
-    return _numbered(
-        interaction, "motion", [(template.objects[i % len(template.objects)], template.difficulty) for i in range(count)]
-    )
+    template = MOTIONS[interaction]
+    chosen = [template.objects[i % len(template.objects)] for i in range(template.candidates)]
+    return _numbered(interaction, "motion", [(names, template.difficulty) for names in chosen])
 
 
 def _numbered(interaction: str, kind: CaseKind, chosen: Sequence[tuple[tuple[str, ...], Difficulty]]) -> list[CaseSpec]:

@@ -14,7 +14,7 @@ import numpy as np
 from hsimul3r.artifacts import AlignedScene, BodySequence, Contact, ObjectAsset, Provenance, Rollout, SimScene, StabilityVerdict
 from hsimul3r.benchmark.interactions import aligned_scene, no_cameras
 from hsimul3r.benchmark.scene import Staged
-from hsimul3r.benchmark.truth import Truth, TruthObject, contacts_at, truth_of
+from hsimul3r.benchmark.truth import Truth, TruthContact, TruthObject, contacts_at, truth_of
 from hsimul3r.body.model import embedded_body
 from hsimul3r.geometry.mesh import solid
 from hsimul3r.progress import Progress
@@ -111,22 +111,33 @@ def judge_moment(truth: Truth, frame: int, *, seed: int) -> Moment:
 
 def scene_of(truth: Truth, frame: int = 0) -> AlignedScene:
     """One moment of a case as if it had been reconstructed without error; its contacts are the labels."""
+    return _scene(truth, slice(frame, frame + 1), tuple(replace(c, first=0, last=0) for c in contacts_at(truth, frame)))
+
+
+def motion_scene(truth: Truth) -> AlignedScene:
+    """All frames of a case as if they had been reconstructed without error: its contacts in their frames, and the paths of
+    the things that move. The furniture stands where it is in the first frame."""
+    paths = {item.name: item.T_world_object for item in truth.objects if len(item.T_world_object) > 1}
+    return replace(_scene(truth, slice(None), truth.contacts), object_paths=paths)
+
+
+def _scene(truth: Truth, frames: slice, contacts: tuple[TruthContact, ...]) -> AlignedScene:
     body = truth.body
     person = BodySequence(
         person=0,
         betas=body.betas,
-        pose=body.pose[frame : frame + 1],
-        transl=body.transl[frame : frame + 1],
+        pose=body.pose[frames],
+        transl=body.transl[frames],
         fps=body.fps,
         stature_m=float(embedded_body().stature(body.betas)),
     )
-    contacts = tuple(
-        Contact(person=0, part=contact.part, target=contact.target, gap_m=contact.gap_m, point=contact.point)
-        for contact in contacts_at(truth, frame)
+    scene = aligned_scene((person,), tuple(_asset(item, frames.start or 0) for item in truth.objects), {})
+    labels = tuple(
+        Contact(person=0, part=c.part, target=c.target, gap_m=c.gap_m, point=c.point, first=c.first, last=c.last)
+        for c in contacts
     )
-    scene = aligned_scene((person,), tuple(_asset(item, frame) for item in truth.objects), {})
     provenance = Provenance(adapter="truth of the benchmark", scale_source="given", frame="world")
-    return replace(scene, provenance=provenance, contacts=contacts)
+    return replace(scene, provenance=provenance, contacts=labels)
 
 
 def sim_scene_of(scene: AlignedScene) -> SimScene:

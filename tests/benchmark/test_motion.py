@@ -12,7 +12,7 @@ from hsimul3r.benchmark.posing.keyposes import KeyPose
 from hsimul3r.benchmark.posing.motion import MOTIONS, stage_motion
 from hsimul3r.benchmark.posing.motions_balance import quasi_static_residual, support_polygon, zero_moment_points
 from hsimul3r.benchmark.posing.motions_body import joint_point, motion_body, point_jacobian
-from hsimul3r.benchmark.posing.motions_distance import ANYWHERE, PlanePieces
+from hsimul3r.benchmark.posing.motions_distance import PlanePieces
 from hsimul3r.benchmark.posing.motions_problem import minimum_jerk
 from hsimul3r.benchmark.posing.motions_solver import second_differences
 from hsimul3r.benchmark.scene import CaseSpec, HeldContact, Staged, Subject
@@ -92,10 +92,10 @@ def test_distance_to_a_box_that_moves():
     T = np.tile(np.eye(4), (2, 1, 1))
     T[1, 0, 3] = 3.0
     points = np.tile(np.array([[1.5, 0, 0], [0.9, 0, 0]]), (2, 1, 1))
-    distance, normal = PlanePieces.of(box).query(points, T, 5.0, np.full((2, 2), ANYWHERE))
+    distance, normal = PlanePieces.of(box).query(points, T, 5.0)
     assert np.allclose(distance, [[0.5, -0.1], [0.5, 1.1]])
     assert np.allclose(normal[:, 0], [[1, 0, 0], [-1, 0, 0]])
-    assert np.allclose(PlanePieces.of(box).query(points, T, 0.2, np.full((2, 2), ANYWHERE))[0], [[0.2, -0.1], [0.2, 0.2]])
+    assert np.allclose(PlanePieces.of(box).query(points, T, 0.2)[0], [[0.2, -0.1], [0.2, 0.2]])
 
 
 def test_support_polygon_of_a_square_and_of_a_line():

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from hsimul3r.benchmark import check
-from hsimul3r.benchmark.check import judge_truth, moments_of, rests, scene_of
+from hsimul3r.benchmark.check import judge_truth, moments_of, motion_scene, rests, scene_of, sim_scene_of
 from hsimul3r.benchmark.truth import Truth, TruthBody, TruthContact, contacts_at, load_truth
+from hsimul3r.tracking.problem import tracking_problem
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +86,22 @@ def test_a_contact_is_measured_where_it_is_in_that_frame(sitting):
     (start,), (end,) = (contacts_at(replace(truth, contacts=(held,)), frame) for frame in (0, 1))
     assert abs(start.gap_m) < 0.005
     assert 0.05 < end.gap_m < 0.11, "the backrest may be nearer than the seat"
+
+
+def test_a_whole_motion_is_a_tracking_problem_with_contacts_in_their_frames(sitting):
+    truth = moving(sitting, [0.0, 0.0, 0.2, 0.2])
+    (chair,) = truth.objects
+    path = np.repeat(chair.T_world_object, 4, axis=0)
+    path[2:, 2, 3] += 0.2
+    truth = replace(truth, objects=(replace(chair, T_world_object=path),))
+    scene = motion_scene(truth)
+    assert [(c.first, c.last) for c in scene.contacts] == [(0, 0)] * len(truth.contacts)
+    np.testing.assert_allclose(scene.assets[0].T_world_object, chair.T_world_object[0])
+    problem = tracking_problem(sim_scene_of(scene))
+    assert problem.frames == 4
+    np.testing.assert_allclose(problem.objects[0].position, path[:, :3, 3])
+    np.testing.assert_allclose(problem.people[0].joints[:, 0], truth.body.joints[:, 0], atol=1e-6)
+
+
+def test_things_that_stay_have_no_path(sitting):
+    assert motion_scene(moving(sitting, [0.0, 0.1])).object_paths == {}

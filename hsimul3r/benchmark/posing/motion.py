@@ -14,7 +14,7 @@ from hsimul3r.benchmark.posing.motions_balance import quasi_static_residual
 from hsimul3r.benchmark.posing.motions_plan import MotionPlan
 from hsimul3r.benchmark.posing.motions_problem import FPS, Problem, active, key_problem, path_problem, settled_problem, subject
 from hsimul3r.benchmark.posing.motions_rows import Skin, stay_targets
-from hsimul3r.benchmark.posing.motions_solver import Solution, solve
+from hsimul3r.benchmark.posing.motions_solver import DEPTH_SIGMAS_M, Solution, solve
 from hsimul3r.benchmark.posing.motions_stage import Stage
 from hsimul3r.benchmark.scene import CaseSpec, Difficulty, HeldContact, Staged, StagedObject
 from hsimul3r.errors import NotPosable
@@ -26,6 +26,7 @@ YAW_DEG = 30.0
 """Largest turn of a motion out of the room's front."""
 
 CHAIRS = ("dining_chair", "windsor_chair", "ladder_back_chair", "parsons_chair", "cantilever_chair", "folding_chair")
+SEATS = (*CHAIRS, "bentwood_chair")
 SOFAS = ("two_seat_sofa", "three_seat_sofa", "chesterfield_sofa", "spindle_loveseat", "wing_chair", "lounge_armchair")
 TABLES = ("dining_table", "oval_table", "trestle_table", "writing_desk", "round_table")
 DESKS = ("dining_table", "trestle_table", "oval_table")
@@ -40,6 +41,7 @@ class MotionTemplate:
     plan: Callable[[Stage], MotionPlan]
     objects: tuple[tuple[str, ...], ...]
     difficulty: Difficulty
+    candidates: int = 9
 
 
 def _one_of(names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
@@ -51,10 +53,12 @@ def _pairs(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[tuple[str, 
 
 
 MOTIONS: Final[Mapping[str, MotionTemplate]] = {
-    "sit_down_chair": MotionTemplate(plan=motions_seats.sit_down, objects=_one_of(CHAIRS), difficulty="medium"),
-    "stand_up_chair": MotionTemplate(plan=motions_seats.stand_up, objects=_one_of(CHAIRS), difficulty="medium"),
-    "sit_down_sofa": MotionTemplate(plan=motions_seats.sit_back, objects=_one_of(SOFAS), difficulty="medium"),
-    "stand_up_sofa": MotionTemplate(plan=motions_seats.rise_from_back, objects=_one_of(SOFAS), difficulty="medium"),
+    "sit_down_chair": MotionTemplate(plan=motions_seats.sit_down, objects=_one_of(SEATS), difficulty="medium", candidates=21),
+    "stand_up_chair": MotionTemplate(plan=motions_seats.stand_up, objects=_one_of(SEATS), difficulty="medium", candidates=21),
+    "sit_down_sofa": MotionTemplate(plan=motions_seats.sit_back, objects=_one_of(SOFAS), difficulty="medium", candidates=21),
+    "stand_up_sofa": MotionTemplate(
+        plan=motions_seats.rise_from_back, objects=_one_of(SOFAS), difficulty="medium", candidates=21
+    ),
     "foot_on_stool": MotionTemplate(plan=motions_standing.foot_on_stool, objects=_one_of(LOW), difficulty="hard"),
     "lean_on_table": MotionTemplate(plan=motions_standing.lean_on_table, objects=_one_of(TABLES), difficulty="medium"),
     "lean_on_chair_back": MotionTemplate(plan=motions_standing.lean_on_chair_back, objects=_one_of(RAILS), difficulty="medium"),
@@ -75,9 +79,9 @@ def stage_motion(spec: CaseSpec) -> Staged:
     plan = MOTIONS[spec.interaction].plan(stage)
     body = subject(plan)
     posed = key_problem(plan, body)
-    keys = solve(posed, steps=KEY_STEPS)
-    posed = settled_problem(posed, keys.psi, keys.root)
-    keys = solve(posed, steps=KEY_STEPS)
+    wished = solve(posed, steps=KEY_STEPS)
+    posed = settled_problem(posed, wished.psi, wished.root)
+    keys = solve(posed, steps=KEY_STEPS, depth_sigmas_m=DEPTH_SIGMAS_M[1:])
     path = path_problem(posed.plan, body, keys.psi, keys.root)
     path = replace(path, targets=stay_targets(posed, Skin.of(posed, body.chain(keys.psi, keys.root)), path))
     staged = _in_world(path, solve(path, steps=PATH_STEPS), np.radians(stage.around(0.0, YAW_DEG)))

@@ -18,7 +18,7 @@ from hsimul3r.body.derivatives import COUNT
 from hsimul3r.body.model import SkinnedPoints, SmplxFormatBody, embedded_body
 from hsimul3r.conventions import SMPLX_JOINTS, SMPLX_PARENTS
 from hsimul3r.geometry.rotations import matrix_from_axis_angle
-from hsimul3r.geometry.sdf import WatertightMesh
+from hsimul3r.geometry.sdf import RayedMesh
 
 GRID_M = 0.04
 """Spacing of the mass points in the body."""
@@ -89,6 +89,20 @@ class MotionBody:
         """The centre of mass."""
         return LinearPoints(weights=self.mass.weights.mean(0)[None], moments=self.mass.moments.mean(0)[None])
 
+    @functools.cached_property
+    def thigh_radii(self) -> dict[str, Float[ndarray, "2"]]:
+        """Radius of the front of each thigh at hip and knee, by a line through the T-pose's skin."""
+        return {side: self._radii(side) for side in ("left", "right")}
+
+    def _radii(self, side: str) -> Float[ndarray, "2"]:
+        skin = self.skin.moments[self.model.parts[f"{side}_thigh"]].sum(1)
+        hip, knee = (self.rest[SMPLX_JOINTS.index(f"{side}_{name}")] for name in ("hip", "knee"))
+        along = (skin - hip) @ (knee - hip) / np.sum((knee - hip) ** 2)
+        radius = np.linalg.norm(skin - hip - along[:, None] * (knee - hip), axis=1)
+        is_front = (skin[:, 2] > hip[2]) & (along > 0.3)
+        slope, start = np.polyfit(along[is_front], radius[is_front], 1)
+        return np.array([start, start + slope])
+
     def chain(self, psi: Float[ndarray, "frames 22 3"], root: Float[ndarray, "frames 3"]) -> Chain:
         """Forward kinematics of local rotations exp(psi_j) base_j with the pelvis at `root`."""
         local = matrix_from_axis_angle(psi) @ self.base
@@ -129,7 +143,7 @@ def point_jacobian(
     """Derivative of direction . point by the coordinates (22 x 3) and the pelvis' place (3) of the point's frame."""
     shares = np.einsum("njxy,njy->njx", chain.R[frame], points.moments) + points.weights[..., None] * chain.t[frame]
     below = _below()
-    arm = np.einsum("jk,nkx->njx", below, shares, optimize=True) - (points.weights @ below.T)[..., None] * chain.p[frame]
+    arm = below @ shares - (points.weights @ below.T)[..., None] * chain.p[frame]
     turn = np.einsum("njxa,njx->nja", chain.axes[frame], np.cross(arm, direction[:, None]))
     return np.concatenate([turn.reshape(len(frame), 3 * COUNT), direction * points.weights.sum(1, keepdims=True)], axis=1)
 
@@ -146,7 +160,7 @@ def _mass_points(skin: Float[ndarray, "vertices 3"], weights: Float[ndarray, "ve
     distance, near = (np.asarray(found) for found in KDTree(skin).query(grid, k=3))
     candidate = distance[:, 0] < 0.2
     grid, distance, near = grid[candidate], distance[candidate], near[candidate]
-    inside = WatertightMesh(skin, embedded_body().faces, name="body").query(grid).distance < 0
+    inside = RayedMesh(skin, embedded_body().faces, name="body").query(grid).distance < 0
     share = 1 / np.maximum(distance[inside], 1e-3)
     share /= share.sum(1, keepdims=True)
     return LinearPoints.of(grid[inside], np.einsum("pk,pkj->pj", share, weights[near[inside]]))

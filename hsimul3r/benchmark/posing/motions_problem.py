@@ -56,7 +56,7 @@ class Problem:
     root: Float[ndarray, "frames 3"]
     pieces: tuple[PlanePieces, ...]
     T_plan_object: tuple[Float[ndarray, "frames 4 4"], ...]
-    samples: LinearPoints
+    samples: SkinSamples
     least_z: tuple[Float[ndarray, "frames samples"], ...]
     """Per object, how the samples may leave it."""
     targets: Targets
@@ -141,7 +141,7 @@ def _problem(plan: MotionPlan, body: MotionBody, times: ndarray, dt: float | Non
         root=root,
         pieces=tuple(PlanePieces.of(item.furniture) for item in plan.objects),
         T_plan_object=tuple(item.T_plan_object[index] for item, index in zip(plan.objects, fps_index)),
-        samples=points,
+        samples=samples,
         least_z=tuple(_ways_out(plan, body, points, name, times) for name in names),
         targets=_targets(plan, body, times),
         holds=tuple(

@@ -8,9 +8,9 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from hsimul3r.benchmark.posing.motions_body import Chain, LinearPoints, MotionBody, point_jacobian
-from hsimul3r.benchmark.posing.motions_distance import ANYWHERE
+from hsimul3r.benchmark.posing.motions_distance import Hits
 from hsimul3r.benchmark.posing.motions_plan import Hold
-from hsimul3r.benchmark.posing.motions_problem import ARMS, NOT_DOWN, SIDES, Problem, Targets, active, joined
+from hsimul3r.benchmark.posing.motions_problem import SIDES, Problem, Targets, active, joined
 from hsimul3r.conventions import SMPLX_JOINTS
 
 CONTACT_SIGMA_M = 0.001
@@ -46,25 +46,23 @@ class Near:
 
 @dataclass(frozen=True, kw_only=True)
 class Skin:
-    """Where the skin is (in the plan's frame), how deep in each object, and what is next to the objects that are held."""
+    """Where the skin is (in the plan's frame), what of it is deep in an object, and what is next to held objects."""
 
     chain: Chain
     vertices: Float[ndarray, "frames vertices 3"]
-    samples: Float[ndarray, "frames samples 3"]
-    depth: tuple[tuple[Float[ndarray, "frames samples"], Float[ndarray, "frames samples 3"]], ...]
-    """Per object, distances (0 outside) and normals of the samples."""
+    hits: tuple[Hits, ...]
+    """Per object, the samples that are too deep in it."""
     near: tuple[Near, ...]
     """Per hold."""
 
     @classmethod
     def of(cls, problem: Problem, chain: Chain) -> "Skin":
-        vertices, samples = problem.body.skin.posed(chain), problem.samples.posed(chain)
+        vertices = problem.body.skin.posed(chain)
         return cls(
             chain=chain,
             vertices=vertices,
-            samples=samples,
-            depth=tuple(
-                pieces.query(samples, T, 0.0, least_z)
+            hits=tuple(
+                pieces.hits(vertices, T, samples=problem.samples, least_z=least_z, allowed_m=ALLOWED_DEPTH_M)
                 for pieces, T, least_z in zip(problem.pieces, problem.T_plan_object, problem.least_z)
             ),
             near=tuple(_nearest(problem, vertices, *held) for held in problem.holds),
@@ -74,8 +72,7 @@ class Skin:
 def _nearest(problem: Problem, vertices: ndarray, hold: Hold, item: int, frames: Int[ndarray, "held"]) -> Near:
     part = problem.body.model.parts[hold.part]
     T = np.broadcast_to(problem.T_plan_object[item], (problem.frames, 4, 4))[frames]
-    least_z = np.tile(np.where(problem.body.skin[part].mostly_on(ARMS), NOT_DOWN, ANYWHERE), (len(frames), 1))
-    distance, normal = problem.pieces[item].query(vertices[frames][:, part], T, REACH_M, least_z)
+    distance, normal = problem.pieces[item].query(vertices[frames][:, part], T, REACH_M)
     chosen = np.argpartition(distance, hold.count, axis=1)[:, : hold.count]
     row = np.arange(len(frames))[:, None]
     return Near(
@@ -141,12 +138,17 @@ def _hold_rows(problem: Problem, skin: Skin, hold: Hold, near: Near) -> Rows:
 
 
 def _depth_rows(problem: Problem, skin: Skin, sigma_m: float) -> Iterator[Rows]:
-    up = np.broadcast_to(np.array([0.0, 0.0, 1.0]), skin.samples.shape)
-    for distance, normal in ((skin.samples[..., 2], up), *skin.depth):
-        frame, index = np.nonzero(distance < -ALLOWED_DEPTH_M)
-        residual = distance[frame, index] + ALLOWED_DEPTH_M
-        sigma = np.full(len(frame), sigma_m)
-        yield _rows(skin.chain, frame, problem.samples[index], normal[frame, index], residual, sigma)
+    """Nothing deep in the floor or in an object. The deepest points under a plane are vertices."""
+    frame, vertex = np.nonzero(skin.vertices[..., 2] < -ALLOWED_DEPTH_M)
+    up, height = np.tile([0.0, 0.0, 1.0], (len(frame), 1)), skin.vertices[frame, vertex, 2]
+    floor = Hits(frame=frame, sample=vertex, distance=height, normal=up)
+    mean = problem.body.skin.mean
+    for hits, points in [
+        (floor, problem.body.skin[vertex]),
+        *((h, mean(problem.samples.index[h.sample], problem.samples.weight[h.sample])) for h in skin.hits),
+    ]:
+        residual, sigma = hits.distance + ALLOWED_DEPTH_M, np.full(len(hits.frame), sigma_m)
+        yield _rows(skin.chain, hits.frame, points, hits.normal, residual, sigma)
 
 
 def _thigh_rows(problem: Problem, skin: Skin, sigma_m: float) -> Iterator[Rows]:
@@ -173,7 +175,7 @@ def _thigh_gaps(body: MotionBody, skin: Skin, side: str, thigh: str) -> tuple[nd
     along = (((hand - hip) * bone).sum(-1) / (bone**2).sum(-1)).clip(0, 1)
     away = hand - hip - along[..., None] * bone
     length = np.linalg.norm(away, axis=-1)
-    start, end = thigh_radii(body, thigh)
+    start, end = body.thigh_radii[thigh]
     return length - start - along * (end - start), along, away / np.maximum(length, 1e-6)[..., None]
 
 
@@ -194,17 +196,6 @@ def _from_thigh(body: MotionBody, side: str, thigh: str, index: ndarray, along: 
     bone = np.eye(len(body.rest))[SMPLX_JOINTS.index(f"{thigh}_hip")]
     place = hip + along[:, None] * (knee - hip)
     return LinearPoints(weights=hand.weights - bone, moments=hand.moments - bone[:, None] * place[:, None])
-
-
-def thigh_radii(body: MotionBody, thigh: str) -> Float[ndarray, "2"]:
-    """Radius of the front of a thigh at hip and knee, by a line through the T-pose's skin."""
-    skin = body.skin.moments[body.model.parts[f"{thigh}_thigh"]].sum(1)
-    hip, knee = (body.rest[SMPLX_JOINTS.index(f"{thigh}_{name}")] for name in ("hip", "knee"))
-    along = (skin - hip) @ (knee - hip) / np.sum((knee - hip) ** 2)
-    radius = np.linalg.norm(skin - hip - along[:, None] * (knee - hip), axis=1)
-    is_front = (skin[:, 2] > hip[2]) & (along > 0.3)
-    slope, start = np.polyfit(along[is_front], radius[is_front], 1)
-    return np.array([start, start + slope])
 
 
 def _knee_rows(problem: Problem, chain: Chain) -> Rows:

@@ -8,14 +8,13 @@ from hsimul3r.benchmark.objects.pieces import Surface
 from hsimul3r.benchmark.posing.keyposes import Arm, KeyPose, Leg
 from hsimul3r.benchmark.posing.motions_plan import Anchor, Hold, Key, MotionPlan, Place, Stance, ThighRest
 from hsimul3r.benchmark.posing.motions_problem import THIGHS
-from hsimul3r.benchmark.posing.motions_stage import FOREVER_S, HANGING, SIDES, Stage
+from hsimul3r.benchmark.posing.motions_stage import FOREVER_S, HANGING, SIDES, UNDER_TOP_M, Stage
 
 SCOOT_M = 0.02
 PELVIS_UP_M = 0.09
 TRUNK_M = 0.35
 UNDER_KNEE_M = 0.055
 """From the knee joint down to the skin, at 1.70 m."""
-UNDER_TOP_M = 0.015
 LOWER_M = 0.01
 """How much higher than that a seat may be for feet that stay flat."""
 FORWARD = Arm(flex=52, lower=72, elbow=34, pronate=40)

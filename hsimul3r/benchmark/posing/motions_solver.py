@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+from numba import njit
 from numpy import ndarray
 from scipy.linalg import solveh_banded
 
@@ -47,10 +48,10 @@ class Solution:
         return self.state[:, -3:]
 
 
-def solve(problem: Problem, *, steps: int) -> Solution:
+def solve(problem: Problem, *, steps: int, depth_sigmas_m: tuple[float, ...] = DEPTH_SIGMAS_M) -> Solution:
     """The motion of least cost next to the reference. Penetration counts little at first, so that limbs can pass."""
     state, damping, system = _flat(problem), 1.0, None
-    for sigma_m in DEPTH_SIGMAS_M:
+    for sigma_m in depth_sigmas_m:
         system = _linearise(problem, state, sigma_m)
         for _ in range(steps):
             change = _step(system, damping)
@@ -131,12 +132,19 @@ def second_differences(frames: int) -> Float[ndarray, "frames frames"]:
 def _step(system: _System, damping: float) -> Float[ndarray, "frames 69"]:
     """The damped Newton step by a banded Cholesky factor."""
     frames = len(system.gradient)
-    band = np.zeros((3 * SIZE, frames * SIZE))
-    row, column = np.indices((SIZE, SIZE))
-    for o, blocks in enumerate(system.blocks):
-        below = o * SIZE + row - column
-        kept = below >= 0
-        at = column[kept] + SIZE * np.arange(len(blocks))[:, None]
-        band[np.broadcast_to(below[kept], at.shape), at] += blocks[:, kept]
+    band = _band(*system.blocks)
     band[0] += np.tile(damping * reference_sigma() ** -2, frames)
     return -solveh_banded(band, system.gradient.ravel(), lower=True, overwrite_ab=True).reshape(frames, SIZE)
+
+
+@njit(cache=True)
+def _band(diagonal, next_to, after_next):  # noqa: ANN001, ANN202 (compiled)
+    """The lower band of a matrix by its blocks on the diagonal and on the two below it."""
+    band = np.zeros((3 * SIZE, len(diagonal) * SIZE))
+    for offset in range(3):
+        blocks = diagonal if offset == 0 else (next_to if offset == 1 else after_next)
+        for f in range(len(blocks)):
+            for row in range(SIZE):
+                for column in range(row + 1 if offset == 0 else SIZE):
+                    band[offset * SIZE + row - column, f * SIZE + column] = blocks[f, row, column]
+    return band

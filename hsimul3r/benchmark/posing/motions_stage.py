@@ -9,7 +9,7 @@ from numpy import ndarray
 from hsimul3r.benchmark.objects.catalogue import build_furniture
 from hsimul3r.benchmark.objects.pieces import Furniture, Surface
 from hsimul3r.benchmark.posing.keyposes import Arm
-from hsimul3r.benchmark.posing.motions_distance import ANYWHERE, PlanePieces
+from hsimul3r.benchmark.posing.motions_distance import PlanePieces
 from hsimul3r.benchmark.posing.motions_plan import PlanObject
 from hsimul3r.benchmark.posing.solids import edge_y
 from hsimul3r.benchmark.scene import CaseSpec
@@ -22,6 +22,8 @@ SIDES = (("left", 1), ("right", -1))
 """Sides of the body and their sign along +X of a person who looks along -Y."""
 FOREVER_S = 60.0
 """Beyond the end of every motion."""
+UNDER_TOP_M = 0.015
+"""How far below a table's top its edge is measured."""
 HANGING = Arm(flex=4, lower=74, elbow=14, pronate=15)
 FOOT_X_M, FOOT_Y_M, FOOT_Z_M = np.linspace(-0.06, 0.06, 5), np.linspace(-0.2, 0.07, 9), np.linspace(0.005, 0.12, 6)
 """A foot's box around its ankle, toes to -Y."""
@@ -81,9 +83,9 @@ class Stage:
         T[:2, :2] = [[c, -s], [s, c]]
         return PlanObject(name=self.furniture[item].name, furniture=self.furniture[item], T_plan_object=T[None])
 
-    def edge_y(self, x: float, z: float, item: int = 0) -> float:
-        """Where an object begins, coming from +Y at (x, z) of its own frame."""
-        return edge_y(self.furniture[item].name, x=x, z=z, side=1.0)
+    def edge_y(self, x: float, z: float, item: int = 0, *, side: float = 1.0) -> float:
+        """Where an object begins, coming from +Y (side 1) or -Y (side -1) at (x, z) of its own frame."""
+        return edge_y(self.furniture[item].name, x=x, z=z, side=side)
 
     def clear_y(self, x: tuple[float, ...], start: float, item: int = 0) -> float:
         """Where ankles at these x, coming from `start` towards -Y, and their shins are clear of the object."""
@@ -93,6 +95,6 @@ class Stage:
         box = np.concatenate([np.stack(np.meshgrid(*grid, indexing="ij"), -1).reshape(-1, 3) for grid in grids]) * self.size
         for y in np.arange(start, start - 0.6, -0.01):
             feet = np.concatenate([box + np.array([ankle_x, y, 0.0]) for ankle_x in x])
-            if pieces.query(feet[None], np.eye(4)[None], 1.0, np.full((1, len(feet)), ANYWHERE))[0].min() > 0.004:
+            if pieces.query(feet[None], np.eye(4)[None], 1.0)[0].min() > 0.004:
                 return float(y)
         raise NotPosable(self.name, f"the feet find no place before {self.furniture[item].name}")

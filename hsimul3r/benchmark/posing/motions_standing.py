@@ -6,7 +6,7 @@ import numpy as np
 
 from hsimul3r.benchmark.posing.keyposes import Arm, KeyPose, Leg
 from hsimul3r.benchmark.posing.motions_plan import Anchor, Hold, Key, MotionPlan, Stance, ThighRest
-from hsimul3r.benchmark.posing.motions_stage import FOREVER_S, HANGING, SIDES, Stage
+from hsimul3r.benchmark.posing.motions_stage import FOREVER_S, HANGING, SIDES, UNDER_TOP_M, Stage
 
 STANDING_LEG = Leg(hip=3, abduct=4, turn=8, knee=6, ankle=3)
 
@@ -46,9 +46,11 @@ def foot_on_stool(stage: Stage) -> MotionPlan:
 
 def lean_on_table(stage: Stage) -> MotionPlan:
     """Both hands go to a table top, the weight follows for a while, and comes back."""
-    top = stage.surfaces("top")[0]
-    edge, height = float(top.centre[1] + top.size_m[1] / 2), float(top.centre[2])
-    return _lean(stage, edge - stage.around(0.11, 0.02), edge, height, spread_m=stage.around(0.25, 0.04), palm_m=0.03)
+    height, spread = float(stage.surfaces("top")[0].centre[2]), stage.around(0.25, 0.04)
+    front = -1.0 if stage.furniture[0].category == "desk" else 1.0
+    edge = front * stage.edge_y(spread, height - UNDER_TOP_M, side=front)
+    plan = _lean(stage, edge - stage.around(0.11, 0.02), edge, height, spread_m=spread, palm_m=0.03)
+    return plan if front > 0 else replace(plan, objects=(stage.standing(yaw_deg=180.0),))
 
 
 def lean_on_chair_back(stage: Stage) -> MotionPlan:
