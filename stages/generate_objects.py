@@ -22,6 +22,8 @@ from hsimul3r.geometry.masks import iou
 from hsimul3r.geometry.mesh import solid, union
 from hsimul3r.geometry.silhouette import rasterize_depth
 from hsimul3r.progress import Progress
+from stages.adapters import midi3d
+from stages.adapters.catalogue import weights_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,14 +31,15 @@ class GenerateObjectsConfig:
     """Settings of `run`."""
 
     seed: int = 0
-    generator: Literal["parametric", "poisson"] = "parametric"
-    """Furniture fitted to the masks, or the surface of the scene points in them."""
+    generator: Literal["parametric", "poisson", "midi3d"] = "parametric"
+    """Furniture fitted to the masks, the surface of the scene points in them, or the paper's learnt model."""
     candidates: int = 2
-    """Families that are fitted to the end; the best is kept, the next named in the report."""
+    """Families that are fitted to the end, or samples that are drawn; the best is kept, the next named in the report."""
     sitter_reach_m: float = 0.9
     """A sitter farther than this from the object does not say where its front is."""
     fit: FitConfig = field(default_factory=FitConfig)
     points: PointSurfaceConfig = field(default_factory=PointSurfaceConfig)
+    midi: midi3d.MidiSettings = field(default_factory=midi3d.MidiSettings)
 
 
 def run(
@@ -50,11 +53,12 @@ def run(
 ) -> ObjectSet:
     """Make a solid of every object of `views`; also writes each as `<name>.glb` into `out`.
 
-    Raises `NoObject` where there is none, or one without a mask, `TooFewPoints` and `BadMesh` where points make no solid.
+    Raises `NoObject` where there is none, or one without a mask, `TooFewPoints` and `BadMesh` where points make no solid, and
+    what loading a model's weights raises.
     """
     if not views.objects:
         raise NoObject("No object was found near a person.")
-    generator = _generator(cfg, motion, images)
+    generator, licences = _generator(cfg, motion, images)
     people = tuple(person_supports(posture(body)) for body in motion.bodies)
     assets = tuple(
         _generate(view, motion, people, generator, cfg) for view in progress.track(views.objects, "fitting objects")
@@ -63,17 +67,21 @@ def run(
         _write_glb(asset, out / f"{asset.name}.glb")
     provenance = Provenance(
         adapter=f"generator:{generator.name}", seed=cfg.seed, scale_source=motion.provenance.scale_source, frame="world",
-        licences=motion.provenance.licences,
+        licences=(*motion.provenance.licences, *licences),
     )  # fmt: skip
     return ObjectSet(provenance=provenance, assets=assets)
 
 
 def _generator(
     cfg: GenerateObjectsConfig, motion: HumanMotion, images: tuple[UInt8[ndarray, "height width 3"], ...]
-) -> Generator:
+) -> tuple[Generator, tuple[str, ...]]:
+    """The generator, and the licences of what it brings."""
     if cfg.generator == "poisson":
-        return PoissonGenerator(motion, images, cfg.points)
-    return ParametricGenerator(cfg.fit)
+        return PoissonGenerator(motion, images, cfg.points), ()
+    if cfg.generator == "midi3d":
+        model = midi3d.MidiModel.load(weights_path(midi3d.FAMILY, cfg.midi.weights), cfg.midi.device)
+        return midi3d.MidiGenerator(model, images, cfg.midi), midi3d.LICENCES
+    return ParametricGenerator(cfg.fit), ()
 
 
 def _generate(
@@ -109,7 +117,7 @@ def _asset(view: ObjectView, candidates: tuple[Candidate, ...], motion: HumanMot
 
 def _category(view: ObjectView, best: Candidate) -> str:
     """The perceived category where the family may stand for it, else the family's own."""
-    if best.family == POISSON:
+    if best.family in (POISSON, midi3d.FAMILY):
         return view.category
     allowed = family(best.family).categories
     return view.category if view.category in allowed else allowed[0]

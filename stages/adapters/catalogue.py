@@ -54,7 +54,7 @@ CATALOGUE: Final[tuple[ModelCard, ...]] = (
     ),
     ModelCard(
         name="hmr2", gives="SMPL pose of one person in a box", licence="MIT (code); SMPL body: non-commercial",
-        terms="restricted", parameters="", file="hmr2.ckpt", source="shubham-goel/4D-Humans (GitHub)", option="",
+        terms="restricted", parameters="670 M", file="hmr2.ckpt", source="shubham-goel/4D-Humans (GitHub)", option="",
     ),
     ModelCard(
         name="sat_hmr", gives="all people of a photo, metric", licence="Apache-2.0 (code); SMPL body: non-commercial",
@@ -67,7 +67,8 @@ CATALOGUE: Final[tuple[ModelCard, ...]] = (
     ModelCard(
         name="midi3d", gives="the objects of a photo as meshes",
         licence="Apache-2.0; its design under Tencent's HunyuanDiT licence, not granted in the EU", terms="restricted",
-        parameters="1,682 M + VAE 243 M", file="midi3d", source="VAST-AI/MIDI-3D (Hugging Face)", option="",
+        parameters="1,682 M + VAE 243 M", file="midi3d", source="VAST-AI/MIDI-3D (Hugging Face)",
+        option="objects.midi.weights",
     ),
     ModelCard(
         name="sam", gives="masks from boxes or clicks", licence="Apache-2.0", terms="permissive", parameters="94 to 641 M",

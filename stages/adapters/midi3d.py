@@ -37,7 +37,7 @@ MIDI_UP_TO_Z = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 class MidiSettings:
     """How MIDI is run."""
 
-    weights: Path
+    weights: str = ""
     """Its published folder: transformer, vae, image_encoder_1, image_encoder_2, feature_extractor_1, feature_extractor_2."""
     device: str = "cuda"
     """On "cpu" one object takes half a day."""

@@ -1,15 +1,22 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from golden_networks import MIDI, MIDI_VAE, filled
+from interaction import toys
 from safetensors.torch import save_file
 
+from hsimul3r.artifacts import ObjectViews
 from hsimul3r.errors import BadWeights, NoAccelerator, NoObject, WrongWeights
 from hsimul3r.generator.families import family
 from hsimul3r.generator.registration import RegistrationConfig
 from hsimul3r.generator.synthetic import CLEAN, HEIGHT, WIDTH, synthetic_observation
+from hsimul3r.geometry.cameras import depth, project
+from hsimul3r.geometry.silhouette import rasterize_depth
+from hsimul3r.progress import Progress
+from stages import generate_objects
 from stages.adapters.torchvision_mend import mend_torchvision
 
 mend_torchvision()
@@ -56,7 +63,7 @@ def snapshot(tmp_path_factory):
 
 def settings(folder):
     return MidiSettings(
-        weights=folder, device="cpu", tokens=5, flow=FlowSettings(steps=2), points_a_call=1000,
+        weights=str(folder), device="cpu", tokens=5, flow=FlowSettings(steps=2), points_a_call=1000,
         surface=SurfaceSettings(coarse_cells=8, refinements=1, smoothing_cells=0.0),
         registration=RegistrationConfig(turns=4, first_generations=6, generations=40),
     )  # fmt: skip
@@ -73,6 +80,28 @@ def test_a_box_is_generated_and_put_where_the_views_show_it(snapshot):
     assert np.ptp(made, axis=0)[2] == pytest.approx(truth_size[2], rel=0.06)
     assert sorted(np.ptp(made, axis=0)[:2]) == pytest.approx(sorted(truth_size[:2]), rel=0.08)
     assert np.allclose(first.T_world_object[:2, 3], truth.pose[:2], atol=0.03)
+
+
+def test_the_stage_makes_objects_with_the_users_weights(snapshot, tmp_path):
+    block, cameras = toys.block(0.5, xy=(0.1, 0.05)), toys.cameras()
+    world = block.vertices + block.T_world_object[:3, 3]
+    labels = tuple(mesh_mask_of(cameras, view, world, block.faces) for view in range(4))
+    motion, views, _ = toys.inputs([toys.body(toys.SIT)], [block])
+    seen = replace(views.objects[0], labels=labels, category="box")
+    cfg = generate_objects.GenerateObjectsConfig(generator="midi3d", candidates=1, midi=settings(snapshot))
+    made = generate_objects.run(
+        ObjectViews(provenance=views.provenance, objects=(seen,)), motion, (np.zeros((960, 1280, 3), np.uint8),) * 4, cfg=cfg,
+        out=tmp_path, progress=Progress(None),
+    )  # fmt: skip
+    assert made.provenance.adapter == "generator:midi3d"
+    assert any("HunyuanDiT" in line for line in made.provenance.licences)
+    assert made.assets[0].category == "box"
+    assert min(value for name, value in made.assets[0].report.items() if name.startswith("iou")) > 0.85
+
+
+def mesh_mask_of(cameras, view, world, faces):
+    uv, z = project(cameras, view, world), depth(cameras, view, world)
+    return np.isfinite(rasterize_depth(uv, z, faces, height=960, width=1280)[0]).astype(np.uint8)
 
 
 def test_samples_follow_their_seeds(snapshot):
