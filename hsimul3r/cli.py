@@ -1,5 +1,5 @@
 """The command line: `hsimul3r reconstruct SCENE`, `import-motion FILE`, `simulate`, `view`, `report`, `export`, `evaluate`,
-`tables`, `demo`, `hsibench`, `doctor`."""
+`train-policy`, `tables`, `demo`, `hsibench`, `doctor`."""
 
 import hashlib
 import os
@@ -16,7 +16,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read once, by numpy: its s
 import tyro
 from rich.console import Console
 
-from hsimul3r.config import PipelineConfig, load_config, save_config, with_seed
+from hsimul3r.config import PipelineConfig, load_config, require_licences, save_config, with_seed
 from hsimul3r.errors import Hsimul3rError, NoRun, UnknownScene
 from hsimul3r.progress import Progress
 from hsimul3r.run_store import RunStore, last_run, remember_run
@@ -115,6 +115,27 @@ class Simulate(Command):
         console.print(
             f"Report: {store.folder}/report.html\nVideo: {store.folder}/simulation.mp4\nNext: make view", highlight=False
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainPolicy(Command):
+    """Train a policy by reinforcement learning from what `simulate` solved; stopped at any time, it continues where it was."""
+
+    scene: tyro.conf.Positional[str | None] = None
+    others: tuple[str, ...] = ()
+    """More simulated runs of the same layout that the same policy learns."""
+
+    def run(self, console: Console) -> None:
+        from hsimul3r.pipeline import train
+        from hsimul3r.report import write_report
+
+        others = [find_run(self.runs, name) for name in self.others]
+        with self.open_run(self.scene, console) as store:
+            _, verdict = train(store, others, with_seed(self.cfg))
+            report = write_report(store.folder)
+        colour = "green" if verdict.is_stable else "red"
+        console.print(f"[bold {colour}]ppo: {verdict.reason}[/]", highlight=False)
+        console.print(f"Policy: {store.folder}/82_policy/policy.onnx\nReport: {report}", highlight=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,7 +296,34 @@ class Doctor(Command):
             raise SystemExit(1)
 
 
-COMMANDS = (Reconstruct, ImportMotion, Simulate, Demo, View, Report, Export, Evaluate, Tables, Hsibench, Doctor)
+@dataclass(frozen=True, kw_only=True)
+class Weights(Command):
+    """The models that you can bring: what they give, their licences, where their files go, which are here."""
+
+    check: bool = False
+    """Compare the files that are here with their published checksums."""
+
+    def run(self, console: Console) -> None:
+        from hsimul3r.weights_table import show_weights
+
+        show_weights(console, checks=self.check)
+
+
+COMMANDS = (
+    Reconstruct,
+    ImportMotion,
+    Simulate,
+    TrainPolicy,
+    Demo,
+    View,
+    Report,
+    Export,
+    Evaluate,
+    Tables,
+    Hsibench,
+    Weights,
+    Doctor,
+)
 
 
 def sample_names() -> list[str]:
@@ -330,7 +378,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     console, debug = Console(), "--debug" in arguments
     try:
-        parse(list(arguments)).run(console)
+        command = parse(list(arguments))
+        require_licences(command.cfg)
+        command.run(console)
     except Hsimul3rError as error:
         _explain(debug, f"error: {error}")
         return 2

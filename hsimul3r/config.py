@@ -10,6 +10,7 @@ import yaml
 
 from hsimul3r.errors import BadConfig
 from hsimul3r.files import write_whole
+from stages.adapters.catalogue import NAMES, LicencePolicy, require_licence
 from stages.align_interaction import AlignInteractionConfig
 from stages.build_sim_scene import BuildSimSceneConfig
 from stages.calibrate_cameras import CalibrateCamerasConfig
@@ -23,6 +24,7 @@ from stages.perceive_objects import PerceiveObjectsConfig
 from stages.perceive_people import PerceivePeopleConfig
 from stages.reconstruct_scene import ReconstructSceneConfig
 from stages.track_motion import TrackMotionConfig
+from stages.train_policy import TrainPolicyConfig
 
 Config = TypeVar("Config")
 
@@ -33,6 +35,8 @@ class PipelineConfig:
 
     seed: int = 0
     """Sets the seed of every stage that draws random numbers."""
+    licences: LicencePolicy = "any"
+    """"commercial-safe" refuses every model whose licence restricts its use."""
     capture: IngestCaptureConfig = field(default_factory=IngestCaptureConfig)
     people: PerceivePeopleConfig = field(default_factory=PerceivePeopleConfig)
     cameras: CalibrateCamerasConfig = field(default_factory=CalibrateCamerasConfig)
@@ -45,6 +49,7 @@ class PipelineConfig:
     """Of a captured motion in place of photos."""
     sim_scene: BuildSimSceneConfig = field(default_factory=BuildSimSceneConfig)
     tracking: TrackMotionConfig = field(default_factory=TrackMotionConfig)
+    policy: TrainPolicyConfig = field(default_factory=TrainPolicyConfig)
     verdict: JudgeStabilityConfig = field(default_factory=JudgeStabilityConfig)
     export: ExportMotionConfig = field(default_factory=ExportMotionConfig)
 
@@ -54,6 +59,20 @@ def with_seed(config: PipelineConfig) -> PipelineConfig:
     stages = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}
     seeded = {name: replace(stage, seed=config.seed) for name, stage in stages.items() if hasattr(stage, "seed")}
     return replace(config, **seeded)
+
+
+def chosen_models(config: PipelineConfig) -> tuple[str, ...]:
+    """Names in the catalogue of the users' models that a configuration would run."""
+    choices = (config.people.pose, config.object_views.segmenter, config.object_views.detector)
+    by_path = {"dust3r": config.cameras.dust3r.weights}
+    kinds = (*(one.kind for one in choices), config.objects.generator)
+    return (*(kind for kind in kinds if kind in NAMES), *(name for name, path in by_path.items() if path))
+
+
+def require_licences(config: PipelineConfig) -> None:
+    """Raises `LicenceRefused`."""
+    for name in chosen_models(config):
+        require_licence(name, config.licences)
 
 
 def load_config(path: Path | None) -> PipelineConfig:

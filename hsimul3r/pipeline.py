@@ -3,6 +3,7 @@
 Only this file and the command line know the order of the stages. Each line makes one artifact, or finds it on disk.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,6 +42,7 @@ from stages import (
     perceive_people,
     reconstruct_scene,
     track_motion,
+    train_policy,
 )
 
 
@@ -114,6 +116,25 @@ def hold(scene: SimScene, store: RunStore, cfg: PipelineConfig) -> tuple[Rollout
     rollout = store.stage(f"80_rollout_{controller}", Rollout, track_motion.run, scene, cfg=cfg.tracking)
     verdict = store.stage(f"85_verdict_{controller}", StabilityVerdict, judge_stability.run, scene, rollout, cfg=cfg.verdict)
     return rollout, verdict
+
+
+def train(store: RunStore, others: Sequence[Path], cfg: PipelineConfig) -> tuple[Rollout, StabilityVerdict]:
+    """A policy from what sampling control solved of a run, and of the runs in `others`; what it does in this one (Sec. 3.3)."""
+    scene = store.load("70_sim", SimScene)
+    solved = store.load(f"80_rollout_{suited(scene)}", Rollout)
+    clips = [path for folder in others for path in _solved_in(folder)]
+    policy = store.stage("82_policy", train_policy.TrainedPolicy, train_policy.run, scene, solved, *clips, cfg=cfg.policy)
+    file = str(store.folder / "82_policy" / policy.policy)
+    tracking = replace(cfg.tracking, controller="ppo", policy=file, policy_sha256=policy.sha256)
+    return hold(scene, store, replace(cfg, tracking=tracking))
+
+
+def _solved_in(folder: Path) -> tuple[Path, Path]:
+    """The scene of another run and the rollout that solved it. Raises `NoRun`."""
+    other = RunStore(folder)
+    rollout = f"80_rollout_{suited(other.load('70_sim', SimScene))}"
+    other.load(rollout, Rollout)
+    return folder / "70_sim", folder / rollout
 
 
 def export(store: RunStore, cfg: PipelineConfig) -> Path:

@@ -42,7 +42,12 @@ FOLDERS: dict[str, type[Artifact]] = {
 }
 WITHOUT_PHOTOS = ("60_aligned", "70_sim")
 """The chain of a run that begins with a motion instead of photos."""
-CONTROLLERS = {"pd": "PD control", "static": "sampling control", "window": "sampling control of motions"}
+CONTROLLERS = {
+    "pd": "PD control",
+    "static": "sampling control",
+    "window": "sampling control of motions",
+    "ppo": "a trained policy",
+}
 """Controllers in the order they are shown, with their names for people."""
 FEEDBACK_TYPES = {
     1: "The object does not stand under gravity",

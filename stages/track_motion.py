@@ -18,19 +18,21 @@ from hsimul3r.tracking.controllers import (
 )
 from hsimul3r.tracking.criteria import DEVIATION, UNLABELLED, InteractionThresholds, interaction_criteria
 from hsimul3r.tracking.motion import duration_s, rests_at_end
+from hsimul3r.tracking.policy import PolicyFollower
 from hsimul3r.tracking.problem import SceneTerm, TrackingProblem, at_rate, searched, tracking_problem
 from hsimul3r.tracking.recording import Plan, RecordConfig, SoftStart, record, rollout_of
 from hsimul3r.tracking.simulation import Simulation
 from hsimul3r.tracking.static_cem import Certificate, StaticCemConfig
 from hsimul3r.tracking.window import WindowConfig
+from stages.adapters.policy_network import load_policy
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrackMotionConfig:
     """Which controller, for how long, on which engine."""
 
-    controller: ControllerName | Literal["auto"] = "auto"
-    """"auto": static for a single moment, window for a motion."""
+    controller: ControllerName | Literal["auto", "ppo"] = "auto"
+    """"auto": static for a single moment, window for a motion. "ppo": a trained policy, `policy`."""
     scene_term: SceneTerm = "surface"
     """What the search knows of contacts: Eq. 5 ("surface"), the object's centre in its place, or nothing. Without it neither
     the force at a contact nor the certificate counts contacts."""
@@ -46,6 +48,10 @@ class TrackMotionConfig:
     soft_start: SoftStart = field(default_factory=SoftStart)
     search: StaticCemConfig = field(default_factory=StaticCemConfig)
     window: WindowConfig = field(default_factory=WindowConfig)
+    policy: str = ""
+    """File of the policy that "ppo" follows, as `hsimul3r train-policy` writes it."""
+    policy_sha256: str = ""
+    """What the policy's file must hold; any, where empty."""
     certificate: InteractionThresholds = field(
         default_factory=lambda: InteractionThresholds(deviation_m=0.2, penetration_m=0.025)
     )
@@ -53,7 +59,7 @@ class TrackMotionConfig:
 
 
 def run(sim_scene: SimScene, *, cfg: TrackMotionConfig, out: Path, progress: Progress) -> Rollout:
-    """Raises `UnknownBackend`, `NotForMotions`."""
+    """Raises `UnknownBackend`, `NotForMotions`; with "ppo" `PolicyMismatch`, `MixedLayouts`, `NotOnePerson`."""
     from sim_envs import backend
     from sim_envs.contract import JUDGE, PLAN
 
@@ -92,7 +98,7 @@ def _duration_s(problem: TrackingProblem, cfg: TrackMotionConfig) -> float:
     return duration_s(problem) + (cfg.rest_s if rests_at_end(problem) else 0.0)
 
 
-def _controller(name: ControllerName, problem: TrackingProblem, cfg: TrackMotionConfig) -> Controller:
+def _controller(name: ControllerName | Literal["ppo"], problem: TrackingProblem, cfg: TrackMotionConfig) -> Controller:
     if not problem.people:
         return OpenLoop()
     match name:
@@ -102,6 +108,9 @@ def _controller(name: ControllerName, problem: TrackingProblem, cfg: TrackMotion
             return StaticSearch(cfg=cfg.search)
         case "window":
             return WindowSearch(cfg=cfg.window)
+        case "ppo":
+            act, spec = load_policy(Path(cfg.policy), cfg.policy_sha256)
+            return PolicyFollower(act=act, spec=spec)
     assert_never(name)
 
 

@@ -9,6 +9,7 @@ from numpy import ndarray
 
 from hsimul3r.conventions import BODY_JOINTS
 from hsimul3r.errors import MixedLayouts
+from hsimul3r.tracking.controllers import Controlled, ControlTask, OpenLoop
 from hsimul3r.tracking.observation import ObservationLayout, observe, scene_moment
 from hsimul3r.tracking.problem import TrackingProblem
 from hsimul3r.tracking.recording import Execution, Plan, RecordConfig
@@ -89,3 +90,17 @@ def follow_policy(
         execution.advance(ctrl)
         given.append(ctrl)
     return [replace(start, ctrl=np.stack([ctrl[i] for ctrl in given])) for i, start in enumerate(starts)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyFollower:
+    """The controller `ppo`: a trained policy in closed loop in the fine simulation, from the reconstruction itself."""
+
+    act: Act
+    spec: PolicySpec
+
+    def control(self, task: ControlTask) -> Controlled:
+        """Raises `MixedLayouts`, `NotOnePerson`."""
+        start = OpenLoop().control(task).plan
+        (plan,) = follow_policy(task.problem, task.simulator("judge", 1), self.act, self.spec, task.recording, [start])
+        return Controlled(plan=plan)

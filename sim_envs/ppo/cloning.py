@@ -19,6 +19,9 @@ from sim_envs.ppo.learner import Agent
 LEAST_SPREAD = 0.1
 """Least standard deviation by which an observation is divided: what hardly varied in the demonstrations may vary later."""
 
+SETTLED = 1e9
+"""Observations that the normalisation counts as seen, so that it stays: if it moved on, the cloned policy would with it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CloningConfig:
@@ -102,7 +105,7 @@ def clone(
     network, normal = agent.model.a2c_network, agent.model.running_mean_std
     normal.running_mean.copy_(observation.mean(dim=0))
     normal.running_var.copy_(observation.var(dim=0).clamp(min=LEAST_SPREAD**2))
-    normal.count.fill_(len(observation))
+    normal.count.fill_(SETTLED)
     agent.model.eval()
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(observation), generator=generator)

@@ -109,7 +109,7 @@ class ClipWorlds:
         self.reference = reference_for(problem, simulation, layout)
         self.sampler = StartSampler(self.reference.frames, layout.fps, cfg.starts)
         self.spec = PolicySpec(layout=layout, action_rad=cfg.action_rad, reach_rad=cfg.reach_rad)
-        self._cfg, self._gains = cfg, servo_gains(problem.people[0].mass_kg)
+        self._cfg, self.gains = cfg, servo_gains(problem.people[0].mass_kg)
         self._solved = _solved_states(clip.solved, self.reference.frames, layout.fps)
         self._last = self.reference.frames - 1 + cfg.hold_s * layout.fps if self.reference.frames > 1 else np.inf
         self._steps = round(1.0 / (layout.fps * simulation.timestep_s))
@@ -189,7 +189,7 @@ class ClipWorlds:
     def _reward(self, moment: SceneMoment, ctrl: Float[ndarray, "sims nu"]) -> Float[ndarray, "sims"]:
         weights, frame = self._cfg.rewards, np.minimum(self.frame, self.reference.frames - 1)
         targets = ctrl[:, self.reference.skeleton.layout.servos.ravel()]
-        torque = self._gains.torque(targets, moment.servo_angle, moment.servo_speed)
+        torque = self.gains.torque(targets, moment.servo_angle, moment.servo_speed)
         distance = scene_distance(moment, self.reference, frame)
         return (
             tracking_reward(moment.body, self.reference.body.at(frame), weights)

@@ -14,14 +14,17 @@ from hsimul3r.tracking.observation import ObservationLayout
 from hsimul3r.tracking.policy import METADATA, Act, PolicySpec
 
 
-def load_policy(path: Path) -> tuple[Act, PolicySpec]:
-    """Raises `PolicyMismatch` where the file is missing or no policy of this project."""
+def load_policy(path: Path, sha256: str = "") -> tuple[Act, PolicySpec]:
+    """Raises `PolicyMismatch` where the file is missing, no policy of this project, or not the one of that hash."""
     runtime = require("onnxruntime", "policies")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        session = runtime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        content = path.read_bytes()
+        if sha256 and hashlib.sha256(content).hexdigest() != sha256:
+            raise PolicyMismatch(path, "is another policy than the one that was asked for")
+        session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         details = json.loads(session.get_modelmeta().custom_metadata_map[METADATA])
         fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in details["layout"].items()}
         spec = PolicySpec(
@@ -38,11 +41,3 @@ def load_policy(path: Path) -> tuple[Act, PolicySpec]:
         return session.run(None, {"observation": observation})[0]
 
     return act, spec
-
-
-def policy_hash(path: Path) -> str:
-    """SHA-256 of the file. Raises `PolicyMismatch`."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise PolicyMismatch(path, f"cannot be read ({error.strerror})") from error
