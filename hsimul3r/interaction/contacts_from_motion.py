@@ -1,8 +1,8 @@
 """What a moving person must be resting on, from the motion alone: parts that stay in place while the body does not.
 
 A foot that is slow at the floor's height stands on it. A foot or hand that stays where it is while the trunk moves rests on
-something there, and so does a foot that stays level. Buttocks rest on something where the thighs are raised, the pelvis stays,
-and the weight is not above the feet.
+something there, and so does one that stays level, unless it is a hand on the person's own lap. Buttocks rest on something where
+the thighs are raised, the pelvis stays, and the weight is not above the feet. Hands on something that moves are not found.
 """
 
 from collections.abc import Sequence
@@ -29,6 +29,7 @@ SEGMENTS: Final = (
 """Share of the weight between two joints (Winter, Biomechanics and Motor Control of Human Movement, Table 4.1)."""
 FEET: Final = ("left_foot", "right_foot")
 HANDS: Final = ("left_hand", "right_hand")
+LAP: Final = ("buttocks", "left_thigh", "right_thigh", "back")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +51,12 @@ class RestConfig:
     """Standard deviation of the neck's place that shows a foot or hand to be held; for hands twice that."""
     trunk_ratio: float = 2.5
     """By how much more the neck must move than the part."""
-    level_m: float = 0.15
-    """A sole of which at least this length is at one height, for `least_level_s`, does not hang."""
+    sole_m: float = 0.15
+    palm_m: float = 0.135
+    """A sole or palm of which at least this length is at one height, for `least_level_s`, does not hang."""
     least_level_s: float = 0.5
+    lap_m: float = 0.15
+    """A hand this near to trunk or thighs may rest on them."""
     hanging_deg: float = 30.0
     """Thighs that are raised by less are those of somebody who stands."""
     balance_m: float = 0.05
@@ -144,7 +148,7 @@ def _feet(moves: Moves, foot: str, cfg: RestConfig) -> list[Rest]:
     found = []
     for first, last in _intervals(moves, foot, cfg, cfg.least_s):
         rest = _rest(moves, foot, first, last, cfg)
-        if rest.is_on_floor or _is_held(moves, rest, cfg, cfg.trunk_m) or _is_level(rest, moves.fps, cfg):
+        if rest.is_on_floor or _is_held(moves, rest, cfg, cfg.trunk_m) or _is_level(rest, cfg.sole_m, moves.fps, cfg):
             found.append(rest)
     return found
 
@@ -155,7 +159,8 @@ def _hands(moves: Moves, hand: str, cfg: RestConfig) -> list[Rest]:
     for first, last in _intervals(moves, hand, cfg, cfg.least_s):
         needs_grip = bool(np.median(moves.skin(hand)[first : last + 1, :, 2] - shoulder[first : last + 1, None]) > 0)
         rest = _rest(moves, hand, first, last, cfg, needs_grip=needs_grip)
-        if not rest.is_on_floor and _is_held(moves, rest, cfg, 2 * cfg.trunk_m):
+        leans = not needs_grip and _is_level(rest, cfg.palm_m, moves.fps, cfg) and not _is_on_lap(moves, rest, cfg)
+        if leans or _is_held(moves, rest, cfg, 2 * cfg.trunk_m):
             found.append(rest)
     return found
 
@@ -190,10 +195,15 @@ def _is_held(moves: Moves, rest: Rest, cfg: RestConfig, least_m: float) -> bool:
     return bool(trunk > max(least_m, cfg.trunk_ratio * part))
 
 
-def _is_level(rest: Rest, fps: float, cfg: RestConfig) -> bool:
-    """True where a foot stays with most of its sole at one height."""
+def _is_level(rest: Rest, least_m: float, fps: float, cfg: RestConfig) -> bool:
+    """True where a sole or palm stays with so much of its length at one height."""
     length = np.linalg.norm(np.ptp(rest.skin[:, :2], axis=0))
-    return rest.last - rest.first >= cfg.least_level_s * fps and bool(length >= cfg.level_m)
+    return rest.last - rest.first >= cfg.least_level_s * fps and bool(length >= least_m)
+
+
+def _is_on_lap(moves: Moves, rest: Rest, cfg: RestConfig) -> bool:
+    own = np.concatenate([moves.skin(part)[(rest.first + rest.last) // 2] for part in LAP])
+    return bool(np.linalg.norm(rest.skin[:, None] - own, axis=2).min() < cfg.lap_m)
 
 
 def _rest(moves: Moves, part: str, first: int, last: int, cfg: RestConfig, *, needs_grip: bool = False) -> Rest:

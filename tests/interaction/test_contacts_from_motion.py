@@ -71,6 +71,8 @@ def test_a_foot_that_is_lifted_rests_before_and_after():
 def test_a_foot_kept_on_a_stool_rests_on_it_though_the_trunk_is_still():
     """Thigh and shank bent as much, so that the sole stays level; a foot that hangs from the ankle rests on nothing."""
     pose, transl = standing(45)
+    for side, sign in (("left", 1), ("right", -1)):
+        pose[:, SMPLX_JOINTS.index(f"{side}_shoulder"), 2] = -1.3 * sign
     pose[:, SMPLX_JOINTS.index("left_hip"), 0] = -0.9
     pose[:, SMPLX_JOINTS.index("left_knee"), 0] = 0.9
     kept = rests_of(moves(body_of(pose, transl)))
@@ -127,6 +129,16 @@ def test_a_hand_that_stays_on_a_rail_while_the_person_sways_rests_on_it():
     feet_fixed = body_of(pose, transl)
     hands = [rest for rest in rests_of(moves(feet_fixed)) if rest.part.endswith("hand")]
     assert [(rest.part, rest.needs_grip, rest.is_on_floor) for rest in hands] == [("left_hand", False, False)]
+
+
+def test_a_palm_kept_level_in_the_air_rests_on_something_and_one_on_the_lap_does_not():
+    """Arms to the sides and down, hands bent up to the level; the sitter's forearms point forward over the thighs."""
+    pose, transl = standing(45)
+    for side, sign in (("left", 1), ("right", -1)):
+        pose[:, SMPLX_JOINTS.index(f"{side}_shoulder")] = (0, 0, -0.6 * sign)
+        pose[:, SMPLX_JOINTS.index(f"{side}_wrist")] = (0, 0, 0.6 * sign)
+    assert {rest.part for rest in rests_of(moves(body_of(pose, transl))) if not rest.is_on_floor} == {"left_hand", "right_hand"}
+    assert not [rest for rest in rests_of(moves(sitter(frames=45))) if rest.part.endswith("hand")]
 
 
 def _turned(axis_angle, arm, wanted):
