@@ -12,6 +12,10 @@ from numpy import ndarray
 from hsimul3r.conventions import GRAVITY
 from hsimul3r.geometry.rotations import matrix_from_quaternion
 
+BALANCE_S = 0.3
+"""A body of 0.9 m falls e times as far in this time, sqrt(height / gravity): who leaves the support that fast, or stands that
+far beside it, falls alike (the capture point)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CostWeights:
@@ -20,6 +24,8 @@ class CostWeights:
     position: float = 10.0
     rotation: float = 1.0
     root: float = 10.0
+    balance: float = 0.0
+    """Of where the pelvis is heading within `BALANCE_S`, against where the reference is heading."""
     velocity: float = 0.05
     """Of all degrees of freedom of a person and the objects, against the reference's."""
     object_drift: float = 20.0
@@ -50,6 +56,17 @@ def rotation_error(
 def root_error(root: Float[ndarray, "sims 3"], reference: Float[ndarray, "*sims 3"]) -> Float[ndarray, "sims"]:
     """Squared distance of the pelvis from the reference."""
     return ((root - reference) ** 2).sum(axis=-1)
+
+
+def heading_error(
+    root: Float[ndarray, "sims 3"],
+    velocity: Float[ndarray, "sims 3"],
+    reference: Float[ndarray, "*sims 3"],
+    reference_velocity: Float[ndarray, "*sims 3"],
+) -> Float[ndarray, "sims"]:
+    """Squared horizontal distance of where the pelvis will be in `BALANCE_S` from where the reference's will."""
+    ahead = (root - reference) + BALANCE_S * (velocity - reference_velocity)
+    return (ahead[..., :2] ** 2).sum(axis=-1)
 
 
 def speed(qvel: Float[ndarray, "sims dofs"]) -> Float[ndarray, "sims"]:
