@@ -23,9 +23,11 @@ from hsimul3r.perception.masks import refine_mask, warp_probability
 from hsimul3r.perception.pooling import VISIBLE, PooledPose, pool_poses
 from hsimul3r.progress import Progress
 from stages.adapters.blazepose import BodyEstimate, Region, estimate_body
-from stages.adapters.choices import PoseChoice, open_pose_estimator
+from stages.adapters.choices import PoseChoice, SkeletonChoice, open_pose_estimator, open_skeleton_estimator
+from stages.adapters.hmr2 import Hmr2Model
 from stages.adapters.movenet import estimate_poses
 from stages.adapters.nanodet import detect_objects
+from stages.adapters.smpl_people import skeleton_of
 from stages.adapters.vitpose import VitPose
 
 LICENCES = ("MoveNet: Apache-2.0", "BlazePose: Apache-2.0", "NanoDet: Apache-2.0")
@@ -61,6 +63,7 @@ class PerceivePeopleConfig:
     """Focal length over long side, used to place skeletons for identity where the capture does not know it."""
     identity: IdentityCosts = field(default_factory=IdentityCosts)
     pose: PoseChoice = field(default_factory=PoseChoice)
+    skeleton: SkeletonChoice = field(default_factory=SkeletonChoice)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,9 +82,9 @@ def run(
 
     Raises `NoPerson` where no person is found, or none in two views.
     """
-    estimator = open_pose_estimator(cfg.pose)
+    estimator, poser = open_pose_estimator(cfg.pose), open_skeleton_estimator(cfg.skeleton)
     found = [
-        _refined(image, _find_people(image, v, cfg), estimator)
+        _bent(image, _refined(image, _find_people(image, v, cfg), estimator), poser)
         for v, image in enumerate(progress.track(images, "people", len(images)))
     ]
     _require_people(capture, [len(people) for people in found])
@@ -92,16 +95,21 @@ def run(
     views = tuple(replace(p.view, person=identity) for p, identity in zip(people, identities))
     masks = tuple(_union(image, [p.mask for p in view]) for image, view in zip(images, found))
     result = People(
-        provenance=Provenance(
-            adapter="movenet+blazepose" if estimator is None else "movenet+blazepose+vitpose",
-            licences=LICENCES if estimator is None else (*LICENCES, *estimator.licences),
-        ),
+        provenance=_provenance(estimator, poser),
         views=views,
         masks=masks,
         person_count=max(identities) + 1,
     )
     _draw(images, result, out)
     return result
+
+
+def _provenance(estimator: VitPose | None, poser: Hmr2Model | None) -> Provenance:
+    brought = [(name, model) for name, model in (("vitpose", estimator), ("hmr2", poser)) if model is not None]
+    return Provenance(
+        adapter="+".join(["movenet", "blazepose", *(name for name, _ in brought)]),
+        licences=(*LICENCES, *(licence for _, model in brought for licence in model.licences)),
+    )
 
 
 def _require_people(capture: Capture, counts: list[int]) -> None:
@@ -145,6 +153,15 @@ def _refined(image: UInt8[ndarray, "height width 3"], people: list[_Person], est
         )
         for person, place, trust, known in zip(people, points, confidence, is_known)
     ]
+
+
+def _bent(image: UInt8[ndarray, "height width 3"], people: list[_Person], poser: Hmr2Model | None) -> list[_Person]:
+    """The people with skeletons as the user's HMR2 sees them."""
+    if poser is None or not people:
+        return people
+    seen = poser.estimate(image, np.stack([person.view.box_px for person in people]))
+    skeletons = [skeleton_of(one, is_ray_aligned=True) for one in seen]
+    return [replace(p, view=replace(p.view, skeleton_m=skeleton)) for p, skeleton in zip(people, skeletons)]
 
 
 def _search_poses(image: UInt8[ndarray, "height width 3"], cfg: PerceivePeopleConfig) -> tuple[PooledPose, ...]:

@@ -54,7 +54,8 @@ CATALOGUE: Final[tuple[ModelCard, ...]] = (
     ),
     ModelCard(
         name="hmr2", gives="SMPL pose of one person in a box", licence="MIT (code); SMPL body: non-commercial",
-        terms="restricted", parameters="670 M", file="hmr2.ckpt", source="shubham-goel/4D-Humans (GitHub)", option="",
+        terms="restricted", parameters="670 M", file="hmr2.ckpt", source="shubham-goel/4D-Humans (GitHub)",
+        option="people.skeleton.weights",
     ),
     ModelCard(
         name="sat_hmr", gives="all people of a photo, metric", licence="Apache-2.0 (code); SMPL body: non-commercial",

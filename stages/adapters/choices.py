@@ -11,6 +11,7 @@ from hsimul3r.conventions import OBJECT_CATEGORIES
 from hsimul3r.perception.segmenter import Segmenter
 from stages.adapters import nanodet
 from stages.adapters.catalogue import weights_path
+from stages.adapters.hmr2 import Hmr2Model
 from stages.adapters.nanodet import Detection
 from stages.adapters.vitpose import VitPose
 
@@ -45,6 +46,16 @@ class PoseChoice:
     """Of vitpose a folder of the transformers library."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class SkeletonChoice:
+    """What says how people are bent in depth, as each photo shows it."""
+
+    kind: Literal["blazepose", "hmr2"] = "blazepose"
+    weights: str = ""
+    """Of hmr2 the published checkpoint."""
+    device: str = "cpu"
+
+
 def open_segmenter(choice: SegmenterChoice) -> Segmenter | None:
     """None for colours. Raises `WeightsNotGiven`, `BadWeights`, `WrongWeights`, `UnsafeWeights`."""
     match choice.kind:
@@ -73,3 +84,10 @@ def open_detector(choice: DetectorChoice) -> tuple[Detect, tuple[str, ...]]:
 def open_pose_estimator(choice: PoseChoice) -> VitPose | None:
     """None for the two embedded estimators alone. Raises as `open_segmenter` does."""
     return None if choice.kind == "fused" else VitPose.load(weights_path("vitpose", choice.weights))
+
+
+def open_skeleton_estimator(choice: SkeletonChoice) -> Hmr2Model | None:
+    """None for the embedded estimator. Raises as `open_segmenter` does."""
+    if choice.kind == "blazepose":
+        return None
+    return Hmr2Model.load(weights_path("hmr2", choice.weights), device=choice.device)

@@ -5,11 +5,13 @@ import pytest
 import torch
 from golden_networks import filled
 
+from hsimul3r.artifacts import PersonView
 from hsimul3r.body.model import embedded_body
 from hsimul3r.conventions import KEYPOINTS, SMPLX_JOINTS
 from hsimul3r.errors import WrongWeights
-from hsimul3r.geometry.rotations import matrix_from_axis_angle
+from hsimul3r.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle
 from hsimul3r.geometry.skeletons import HIPS
+from stages import perceive_people
 from stages.adapters.hmr2 import Hmr2Model, SquareCrop, crop_picture, square_crop, translation_in_photo
 from stages.adapters.networks.blocks import Tower
 from stages.adapters.networks.hmr2_net import Hmr2, Hmr2Config, HmrHeadSizes
@@ -51,8 +53,6 @@ def test_skeletons_are_seen_straight_on():
     ray = np.array([2.0, 0, 4])
     across = matrix_from_axis_angle(np.array([0, np.arctan2(ray[0], ray[2]), 0]))
     upright = matrix_from_axis_angle(np.array([np.pi, 0, 0]))
-    from hsimul3r.geometry.rotations import axis_angle_from_matrix
-
     turned = person().pose.copy()
     turned[0] = axis_angle_from_matrix(across @ upright)
     beside = skeleton_of(person(pose=turned, transl=ray), is_ray_aligned=False)
@@ -115,6 +115,20 @@ def test_hmr2_reads_its_published_layout(tmp_path):
     assert model.estimate(PHOTO, np.zeros((0, 4))) == ()
     with pytest.raises(WrongWeights):
         Hmr2Model.load(path, config=replace(HMR, image_size=96))
+
+
+def test_the_stage_takes_skeletons_from_hmr2():
+    view = PersonView(
+        view=0, person=-1, keypoints_px=np.zeros((21, 2)), confidence=np.ones(21), skeleton_m=np.zeros((21, 3)),
+        box_px=np.array([5.0, 10, 30, 80]), agreement=1.0,
+    )  # fmt: skip
+    model = Hmr2Model(filled(Hmr2(HMR)))
+    (bent,) = perceive_people._bent(PHOTO, [perceive_people._Person(view=view, mask=np.ones((90, 60), bool))], model)
+    (seen,) = model.estimate(PHOTO, view.box_px[None])
+    assert np.allclose(bent.view.skeleton_m, skeleton_of(seen, is_ray_aligned=True))
+    made = perceive_people._provenance(None, model)
+    assert made.adapter == "movenet+blazepose+hmr2"
+    assert "non-commercial" in made.licences[-1]
 
 
 @pytest.mark.parametrize("model", ["sat_hmr", "ma_hmr"])
