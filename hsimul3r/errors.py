@@ -145,6 +145,18 @@ class UnsupportedParameter(Hsimul3rError):
         super().__init__(f"Physics backend '{backend}' cannot set '{parameter}'. It can set: {', '.join(known) or 'nothing'}.")
 
 
+class WorkerFailed(Hsimul3rError):
+    """A physics engine in a process of its own that cannot go on."""
+
+    def __init__(self, engine: str, what: str, log: str):
+        last = " ".join(log.strip().splitlines()[-3:])
+        said = f" It said last: {last}." if last else ""
+        super().__init__(
+            f"The worker process of physics engine '{engine}' failed: {what}.{said} Name a Python 3.8 in which the engine is "
+            "installed with the environment variable HSIMUL3R_ISAACGYM_PYTHON, or use --tracking.backend mujoco_cpu."
+        )
+
+
 class BadRecording(Hsimul3rError):
     def __init__(self, folder: Path, what: str):
         super().__init__(f"Folder '{folder}' holds no recorded divergence ({what}). Give one named <number>_simulation<row>.")
@@ -334,3 +346,11 @@ class BadBody(Hsimul3rError):
             f"Body '{path}': {what}. Give the .npz of SMPL, SMPL-H or SMPL-X from its own site (a .pkl is not read: it can run "
             "code)."
         )
+
+
+class ExternalFailed(Hsimul3rError):
+    """A program of the user's that did not do what it was run for."""
+
+    def __init__(self, program: str, what: str, log: str):
+        said = f" It said last:\n{log}" if log else ""
+        super().__init__(f"'{program}' {what}. Run it by hand to see why, or raise its time limit.{said}")
