@@ -7,7 +7,7 @@ from hsimul3r.errors import UnknownBackend
 if TYPE_CHECKING:
     from sim_envs.contract import SimBackend
 
-BACKENDS = ("mujoco_cpu", "mujoco_warp")
+BACKENDS = ("mujoco_cpu", "mujoco_warp", "isaacgym")
 
 
 def backend(name: str) -> "SimBackend":
@@ -20,4 +20,8 @@ def backend(name: str) -> "SimBackend":
         from sim_envs.mujoco_warp import MujocoWarp
 
         return MujocoWarp()
+    if name == "isaacgym":
+        from sim_envs.isaacgym.client import WorkerBackend
+
+        return WorkerBackend()
     raise UnknownBackend(name, BACKENDS)

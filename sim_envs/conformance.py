@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, get_args
 
 import numpy as np
 
@@ -9,13 +10,17 @@ from hsimul3r.artifacts import ObjectAsset, Provenance, SimScene
 from hsimul3r.benchmark.interactions import furniture, sit_on_chair
 from hsimul3r.body.model import EMBEDDED
 from hsimul3r.conventions import BODY_JOINTS, GRAVITY
+from hsimul3r.errors import UnsupportedParameter
 from hsimul3r.geometry.rotations import axis_angle_from_quaternion
 from hsimul3r.tracking.layout import FREE_COMPONENTS, HumanLayout, human_name, object_place
+from hsimul3r.tracking.simulation import Parameter
 from sim_envs.contract import JUDGE, PLAN, SimBackend
 from sim_envs.humanoid import torque_limit
 from sim_envs.scene_builder import SceneParts, describe
 
 MASS_KG, HALF_M = 4.0, 0.1
+SINGLE = 1e-6
+"""What an engine in single precision may be off."""
 
 
 def check(backend: SimBackend) -> None:
@@ -34,7 +39,7 @@ def falls_freely(backend: SimBackend) -> None:
         height = batch.state()[0][0, object_place("block0", batch.qpos_names)[2]]
         fallen, time_s = drop - height, steps * timing.timestep_s
         expected = GRAVITY * time_s**2 / 2
-        assert abs(fallen - expected) <= GRAVITY * time_s * timing.timestep_s / 2 + 1e-6, (fallen, expected)
+        assert abs(fallen - expected) <= GRAVITY * time_s * timing.timestep_s / 2 + SINGLE, (fallen, expected)
 
 
 def rests_at_its_weight(backend: SimBackend) -> None:
@@ -83,12 +88,12 @@ def names_are_the_scene_s(backend: SimBackend) -> None:
     assert batch.qpos_names == scene.qpos_names, "qpos is named otherwise"
     mass = sum(scene.human_mass_kg) + sum(asset.mass_kg for asset in scene.assets)
     assert abs(batch.total_mass_kg() - mass) < 1e-6, "the mass is not the scene's"
-    np.testing.assert_allclose(batch.state()[0], np.tile(scene.qpos, (2, 1)), atol=1e-12)
+    np.testing.assert_allclose(batch.state()[0], np.tile(scene.qpos, (2, 1)), atol=SINGLE)
     layout = HumanLayout.of(human_name(0), batch.qpos_names, batch.ctrl_names)
     position, quat = batch.body_poses(layout.body_names())
     root, pose = layout.read_pose(scene.qpos)
-    np.testing.assert_allclose(position[0, 0], root, atol=1e-12)
-    np.testing.assert_allclose(axis_angle_from_quaternion(quat[0, 0]), pose[0], atol=1e-12)
+    np.testing.assert_allclose(position[0, 0], root, atol=SINGLE)
+    np.testing.assert_allclose(axis_angle_from_quaternion(quat[0, 0]), pose[0], atol=SINGLE)
     assert quat.shape == (2, len(BODY_JOINTS), 4)
     assert f"{human_name(0)}/buttocks/chair" in batch.contact_names
     assert {f"chair:{component}" for component in FREE_COMPONENTS} <= set(batch.qpos_names)
@@ -99,26 +104,43 @@ def parameters_act_per_simulation(backend: SimBackend) -> None:
     batch = backend.load(blocks_scene(2.0), count=3, timing=JUDGE, threads=1)
     gravity = np.tile([0.0, 0.0, -GRAVITY], (3, 1))
     gravity[1] = 0.0
-    batch.set_parameter("gravity_m_s2", gravity)
     force = np.zeros((3, 3))
+    if "gravity_m_s2" in backend.capabilities.parameters:
+        batch.set_parameter("gravity_m_s2", gravity)
+    else:
+        force[1] = [0.0, 0.0, MASS_KG * GRAVITY]
     force[2] = [0.0, 0.0, MASS_KG * GRAVITY]
     batch.set_parameter("force_n", force, body="block0")
     batch.reset(batch.state()[0])
     batch.step(np.zeros((3, 0)), 60)
     height = batch.state()[0][:, object_place("block0", batch.qpos_names)[2]]
-    assert height[0] < 1.9 and abs(height[1] - 2.0) < 1e-9 and abs(height[2] - 2.0) < 1e-9, height
+    assert height[0] < 1.9 and np.abs(height[1:] - 2.0).max() < 1e-5, height
 
 
 def heavier_and_rougher_bodies(backend: SimBackend) -> None:
-    """On a slope a rough block stays, whatever its mass, and a smooth one slides."""
+    """Pushed with 0.65 of its weight a block as rough as 0.8 stays, whatever its mass, and a smooth one slides on the floor."""
     batch = backend.load(blocks_scene(HALF_M), count=3, timing=JUDGE, threads=1)
-    slope = np.radians(35.0)
-    batch.set_parameter("gravity_m_s2", np.tile([GRAVITY * np.sin(slope), 0, -GRAVITY * np.cos(slope)], (3, 1)))
+    mass = np.array([MASS_KG, MASS_KG, 5 * MASS_KG])
     batch.set_parameter("friction", np.array([0.8, 0.0, 0.8]), body="block0")
-    batch.set_parameter("mass_kg", np.array([MASS_KG, MASS_KG, 5 * MASS_KG]), body="block0")
+    batch.set_parameter("mass_kg", mass, body="block0")
+    batch.set_parameter("force_n", 0.65 * GRAVITY * mass[:, None] * [1.0, 0.0, 0.0], body="block0")
     batch.step(np.zeros((3, 0)), 240)
     moved = np.abs(batch.state()[0][:, object_place("block0", batch.qpos_names)[0]])
     assert moved[0] < 0.02 and moved[2] < 0.02 and moved[1] > 0.3, moved
+
+
+def refuses_what_it_cannot_set(backend: SimBackend) -> None:
+    """A parameter that is not among its capabilities raises `UnsupportedParameter`, and so does one nobody knows."""
+    batch = backend.load(blocks_scene(HALF_M), count=1, timing=JUDGE, threads=1)
+    wanted: tuple[Any, ...] = (*get_args(Parameter), "viscosity")
+    for name in wanted:
+        if name in backend.capabilities.parameters:
+            continue
+        try:
+            batch.set_parameter(name, np.ones(1), body="block0")
+        except UnsupportedParameter:
+            continue
+        raise AssertionError(f"'{name}' is set without a word")
 
 
 def servos_report_their_torque(backend: SimBackend) -> None:
@@ -183,6 +205,7 @@ REQUIREMENTS: tuple[Callable[[SimBackend], None], ...] = (
     names_are_the_scene_s,
     parameters_act_per_simulation,
     heavier_and_rougher_bodies,
+    refuses_what_it_cannot_set,
     servos_report_their_torque,
     resets_only_some,
     owns_up_to_divergence,

@@ -29,6 +29,8 @@ class Capabilities:
     """Same result at any thread count."""
     uses_gpu: bool
     parameters: tuple[Parameter, ...]
+    reports_convergence: bool = True
+    """Whether `capped_steps` says something; else it is zero."""
 
 
 class SimBatch(Simulation, Protocol):

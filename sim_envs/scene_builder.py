@@ -141,7 +141,7 @@ def write_mjcf(parts: SceneParts, folder: Path, name: str = "scene.xml") -> Path
     assets.mkdir(exist_ok=True)
     for mesh in spec.meshes:
         file = f"{mesh.name.replace('/', '_')}.obj"
-        _write_obj(assets / file, np.reshape(mesh.uservert, (-1, 3)), np.reshape(mesh.userface, (-1, 3)))
+        write_obj(assets / file, np.reshape(mesh.uservert, (-1, 3)), np.reshape(mesh.userface, (-1, 3)))
         mesh.file, mesh.uservert, mesh.userface = file, [], []
     spec.meshdir, spec.modelfiledir = "assets", str(folder)
     path = folder / name
@@ -339,7 +339,8 @@ def _add_keyframe(spec: MjSpec, parts: SceneParts) -> None:
     spec.add_key(name="reconstructed", qpos=initial_qpos(parts, model), ctrl=initial_ctrl(parts, model))
 
 
-def _write_obj(path: Path, vertices: Float[ndarray, "vertices 3"], faces: ndarray) -> None:
+def write_obj(path: Path, vertices: Float[ndarray, "vertices 3"], faces: ndarray) -> None:
+    """Write a mesh."""
     lines = [f"v {x:.9g} {y:.9g} {z:.9g}" for x, y, z in vertices]
     lines += [f"f {a} {b} {c}" for a, b, c in np.asarray(faces) + 1]
     path.write_text("\n".join(lines) + "\n")
