@@ -157,18 +157,6 @@ class WorkerFailed(Hsimul3rError):
         )
 
 
-class WorkerFailed(Hsimul3rError):
-    """A physics engine in a process of its own that cannot go on."""
-
-    def __init__(self, engine: str, what: str, log: str):
-        last = " ".join(log.strip().splitlines()[-3:])
-        said = f" It said last: {last}." if last else ""
-        super().__init__(
-            f"The worker process of physics engine '{engine}' failed: {what}.{said} Name a Python 3.8 in which the engine is "
-            "installed with the environment variable HSIMUL3R_ISAACGYM_PYTHON, or use --tracking.backend mujoco_cpu."
-        )
-
-
 class BadRecording(Hsimul3rError):
     def __init__(self, folder: Path, what: str):
         super().__init__(f"Folder '{folder}' holds no recorded divergence ({what}). Give one named <number>_simulation<row>.")
