@@ -43,8 +43,10 @@ class Args:
     """Built cases of HSIBench (make hsibench)."""
     seeds: int = 20
     """One case a seed, evenly over all cases that have depth."""
-    width: int = 96
+    width: int = 64
     iterations: int = 300
+    knows_focal: bool = False
+    """Whether the focal lengths are given."""
     noise: float = 0.01
     """Standard deviation of a point's distance over its distance."""
     warp: float = 0.02
@@ -95,7 +97,7 @@ def main(args: Args) -> None:
     folders = [cases[k] for k in np.linspace(0, len(cases) - 1, args.seeds).astype(int)]
     columns = ("weights", "known focal", "n", *MEASURED, "worst rotation_deg", "worst depth_percent", "CPU s")
     table = Table(*columns, title=f"{args.seeds} seeds on as many cases: median [quartiles]")
-    conditions: list[tuple[Weighting, bool]] = [("log", False), ("none", False), ("log", True), ("none", True)]
+    conditions: list[tuple[Weighting, bool]] = [("log", args.knows_focal), ("none", args.knows_focal)]
     for weighting, knows_focal in conditions:
         found = [measure(folder, args, seed, weighting, knows_focal=knows_focal) for seed, folder in enumerate(folders)]
         values = {name: [getattr(e, name) for e in found] for name in MEASURED}
