@@ -56,8 +56,8 @@ class SceneMoment:
     object_rotation: Float[ndarray, "sims objects 3 3"]
     object_velocity: Float[ndarray, "sims objects 3"]
     object_spin: Float[ndarray, "sims objects 3"]
-    servo_angle: Float[ndarray, "sims 63"]
     servo_speed: Float[ndarray, "sims 63"]
+    """Of the ball joints about their servos' axes."""
 
 
 def scene_moment(simulation: Simulation, reference: ReferenceMotion) -> SceneMoment:
@@ -67,15 +67,13 @@ def scene_moment(simulation: Simulation, reference: ReferenceMotion) -> SceneMom
     place = np.array([object_place(name, simulation.qpos_names) for name in reference.objects], int).reshape(-1, 7)
     speed = np.array([[names.index(f"{o}:{c}") for c in FREE_VELOCITIES] for o in reference.objects], int).reshape(-1, 6)
     rotation = matrix_from_quaternion(qpos[:, place[:, 3:]])
-    angle, rate = reference.skeleton.servo_state(qpos, qvel)
     return SceneMoment(
         body=reference.skeleton.motion(qpos, qvel),
         object_pos=qpos[:, place[:, :3]],
         object_rotation=rotation,
         object_velocity=qvel[:, speed[:, :3]],
         object_spin=np.einsum("noij,noj->noi", rotation, qvel[:, speed[:, 3:]]),
-        servo_angle=angle,
-        servo_speed=rate,
+        servo_speed=qvel[:, reference.skeleton.balls.ravel()],
     )
 
 

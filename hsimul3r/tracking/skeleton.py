@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from hsimul3r.conventions import BODY_JOINTS, SMPLX_PARENTS
-from hsimul3r.geometry.rotations import axis_angle_from_quaternion, matrix_from_quaternion
+from hsimul3r.geometry.rotations import matrix_from_quaternion
 from hsimul3r.tracking.layout import AXES, FREE_VELOCITIES, HumanLayout, velocity_names
 from hsimul3r.tracking.problem import PersonReference
 
@@ -83,13 +83,6 @@ class Skeleton:
             velocity=np.stack(velocity, axis=1),
             spin=np.stack(spin, axis=1),
         )
-
-    def servo_state(
-        self, qpos: Float[ndarray, "sims nq"], qvel: Float[ndarray, "sims nv"]
-    ) -> tuple[Float[ndarray, "sims 63"], Float[ndarray, "sims 63"]]:
-        """What the servos measure: every ball joint's rotation vector [rad] and its rate, in the order of BODY_JOINTS."""
-        angle = axis_angle_from_quaternion(qpos[:, self.layout.balls])
-        return angle.reshape(len(qpos), -1), qvel[:, self.balls].reshape(len(qpos), -1)
 
 
 def _turned(R: Float[ndarray, "sims 3 3"], vector: Float[ndarray, "sims 3"]) -> Float[ndarray, "sims 3"]:

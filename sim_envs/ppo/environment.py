@@ -109,7 +109,7 @@ class ClipWorlds:
         self.reference = reference_for(problem, simulation, layout)
         self.sampler = StartSampler(self.reference.frames, layout.fps, cfg.starts)
         self.spec = PolicySpec(layout=layout, action_rad=cfg.action_rad, reach_rad=cfg.reach_rad)
-        self._cfg, self.gains = cfg, servo_gains(problem.people[0].mass_kg)
+        self._cfg, self.gains = cfg, servo_gains(problem.people[0].mass_kg, clip.scene.torques)
         self._solved = _solved_states(clip.solved, self.reference.frames, layout.fps)
         self._last = self.reference.frames - 1 + cfg.hold_s * layout.fps if self.reference.frames > 1 else np.inf
         self._steps = round(1.0 / (layout.fps * simulation.timestep_s))
@@ -164,7 +164,7 @@ class ClipWorlds:
         body = self.reference.body.at(np.minimum(self.frame, self.reference.frames - 1))
         deviation = body_deviation(moment.body, body)
         has_failed = self._failures(moment, deviation)
-        reward = np.where(has_failed, 0.0, self._reward(moment, ctrl))
+        reward = np.where(has_failed, 0.0, self._reward(moment))
         is_over = ~has_failed & ((self._age >= cfg.episode_s * self.layout.fps) | (self.frame >= self._last))
         ended = np.flatnonzero(has_failed | is_over)
         self.sampler.learn(self._start[ended], has_failed[ended])
@@ -186,10 +186,9 @@ class ClipWorlds:
         far = np.maximum(deviation.max(axis=-1), drift) > self._cfg.deviation_m
         return far | ~np.isfinite(deviation).all(axis=-1) | self.simulation.has_diverged()
 
-    def _reward(self, moment: SceneMoment, ctrl: Float[ndarray, "sims nu"]) -> Float[ndarray, "sims"]:
+    def _reward(self, moment: SceneMoment) -> Float[ndarray, "sims"]:
         weights, frame = self._cfg.rewards, np.minimum(self.frame, self.reference.frames - 1)
-        targets = ctrl[:, self.reference.skeleton.layout.servos.ravel()]
-        torque = self.gains.torque(targets, moment.servo_angle, moment.servo_speed)
+        torque = self.simulation.servo_torques()[:, self.reference.skeleton.layout.servos.ravel()]
         distance = scene_distance(moment, self.reference, frame)
         return (
             tracking_reward(moment.body, self.reference.body.at(frame), weights)

@@ -1,4 +1,4 @@
-"""The servos' law in numbers, for what they spend (PHC's power term) and for the policy's description."""
+"""The servos in numbers, for a policy's description: torque = stiffness (target - angle) - damping speed, up to a limit."""
 
 from dataclasses import dataclass
 
@@ -7,29 +7,21 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from hsimul3r.conventions import BODY_JOINTS
-from sim_envs.humanoid import REFERENCE_MASS_KG, drive_of
+from sim_envs.humanoid import REFERENCE_MASS_KG, TorquePreset, drive_of, torque_limit
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServoGains:
-    """Stiffness, damping and greatest torque of every servo, joints in the order of BODY_JOINTS, three axes each."""
+    """Of every servo, joints in the order of BODY_JOINTS, three axes each."""
 
     stiffness: Float[ndarray, "63"]
     damping: Float[ndarray, "63"]
     limit_n_m: Float[ndarray, "63"]
 
-    def torque(
-        self, target: Float[ndarray, "sims 63"], angle: Float[ndarray, "sims 63"], speed: Float[ndarray, "sims 63"]
-    ) -> Float[ndarray, "sims 63"]:
-        """What the servos exert [N m]."""
-        return np.clip(self.stiffness * (target - angle) - self.damping * speed, -self.limit_n_m, self.limit_n_m)
 
-
-def servo_gains(mass_kg: float) -> ServoGains:
+def servo_gains(mass_kg: float, preset: TorquePreset) -> ServoGains:
     """The servos of a person of that mass."""
-    scale = mass_kg / REFERENCE_MASS_KG
-    drives = [drive_of(joint) for joint in BODY_JOINTS[1:]]
-    stiffness = scale * np.repeat([drive.stiffness for drive in drives], 3)
-    return ServoGains(
-        stiffness=stiffness, damping=0.1 * stiffness, limit_n_m=scale * np.repeat([drive.torque for drive in drives], 3)
-    )
+    joints = BODY_JOINTS[1:]
+    stiffness = mass_kg / REFERENCE_MASS_KG * np.repeat([drive_of(joint).stiffness for joint in joints], 3)
+    limit = np.repeat([torque_limit(joint, preset, mass_kg) for joint in joints], 3)
+    return ServoGains(stiffness=stiffness, damping=0.1 * stiffness, limit_n_m=limit)

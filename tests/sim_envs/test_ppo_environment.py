@@ -112,10 +112,27 @@ def test_clips_of_other_objects_are_refused(sofa_scene, scene):
     )  # fmt: skip
 
 
-def test_servos_exert_what_their_law_says_up_to_their_limit():
-    gains = servo_gains(77.0)
-    target, angle, speed = np.zeros((3, 1, 63))
-    angle[0, :3], speed[0, 3] = [0.01, 0.02, -1.0], 2.0
-    torque = gains.torque(target, angle, speed)[0]
-    np.testing.assert_allclose(torque[:4], [-8.0, -16.0, 500.0, -160.0])
-    assert servo_gains(38.5).stiffness[0] == pytest.approx(400.0)
+def test_servos_exert_what_their_description_says(scene):
+    env = environment(scene)
+    world = env.worlds[0]
+    gains, balls = world.gains, world.reference.skeleton.balls
+    rng = np.random.default_rng(0)
+    qvel = np.zeros((4, len(world.simulation.qvel_names)))
+    qvel[:, balls] = rng.normal(size=(4, 21, 3))
+    world.simulation.reset(world.reference.qpos[[0] * 4], qvel)
+    angle = world.reference.ctrl[0][world.reference.skeleton.layout.servos].ravel()
+    offset = rng.uniform(-0.4, 0.4, size=(4, 63))
+    ctrl = world.reference.ctrl[[0] * 4]
+    ctrl[:, world.reference.skeleton.layout.servos.ravel()] = angle + offset
+    world.simulation.step(ctrl, 1)
+    torque = world.simulation.servo_torques()[:, world.reference.skeleton.layout.servos.ravel()]
+    law = gains.stiffness * offset - gains.damping * qvel[:, balls].reshape(4, 63)
+    expected = np.clip(law, -gains.limit_n_m, gains.limit_n_m)
+    np.testing.assert_allclose(torque, expected, atol=1e-6 * gains.limit_n_m.max())
+
+
+def test_who_has_human_muscles_says_so():
+    phc, human = (servo_gains(77.0, preset) for preset in ("phc", "human"))
+    assert phc.stiffness[0] == 800.0 and phc.damping[0] == 80.0 and phc.limit_n_m[0] == 500.0
+    np.testing.assert_array_equal(human.stiffness, phc.stiffness)
+    assert (human.limit_n_m <= phc.limit_n_m).all() and human.limit_n_m[0] < 500.0
