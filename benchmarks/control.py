@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
+from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Final, Literal
@@ -106,15 +107,15 @@ def key_of(row: str) -> str:
 
 
 def tasks_of(args: Args, known: Sequence[Outcome]) -> Iterator[Task]:
-    """What is asked for and not done, first cases first, so that all kinds grow together."""
+    """What is asked for and not done: all cases with the first seed first, so that a stopped run covers all kinds."""
     done = {(o.kind, o.case, o.noise, o.seed, o.row) for o in known}
-    for place in range(args.count):
-        for kind in args.kinds:
-            for case in cases_of(kind, args.count)[place : place + 1]:
-                wanted = ((noise, seed, row) for noise in args.noises for seed in args.seeds for row in args.rows)
-                runs = tuple(run for run in wanted if (kind, case, *run) not in done)
-                if runs:
-                    yield Task(kind=kind, case=case, runs=runs)
+    names = {kind: cases_of(kind, args.count) for kind in args.kinds}
+    for seed, place, kind in product(args.seeds, range(args.count), args.kinds):
+        for case in names[kind][place : place + 1]:
+            runs = tuple((noise, seed, row) for noise in args.noises for row in args.rows)
+            missing = tuple(run for run in runs if (kind, case, *run) not in done)
+            if missing:
+                yield Task(kind=kind, case=case, runs=missing)
 
 
 def run_all(tasks: Sequence[Task], workers: int) -> Iterator[list[Outcome]]:

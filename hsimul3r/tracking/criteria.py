@@ -104,6 +104,7 @@ def interaction_criteria(rollout: Rollout, problem: TrackingProblem, limits: Int
         at_most("settled", "break-downs of the simulation", rollout.report.get("divergences", 0.0), 0.5),
         *settled,
         *_contacts(rollout, problem, frames, limits),
+        *_peaks(rollout, problem, after_start, limits),
         at_most("contact", PENETRATION, float(rollout.penetration_m[after_start].max()), limits.penetration_m),
         at_most("contact", DEVIATION, float(rollout.body_deviation_m[frames].max()), limits.deviation_m),
     )
@@ -188,4 +189,15 @@ def _contacts(rollout: Rollout, problem: TrackingProblem, frames: slice, limits:
         ratio = contact.force_n[frames][contact.is_held[frames]] / weight[person]
         share = float(((ratio >= limits.least_force) & (ratio <= limits.greatest_force)).mean())
         yield at_least("contact", f"time {person} touches {name} [share]", share, limits.contact_share)
-        yield at_most("settled", f"peak force of {person} on {name} [body weights]", float(ratio.max()), limits.greatest_force)
+
+
+def _peaks(rollout: Rollout, problem: TrackingProblem, frames: slice, limits: InteractionThresholds) -> Iterator[Criterion]:
+    """Labelled or not: a limb that is wedged in an object bears more than anybody weighs."""
+    weight = {person.name: person.mass_kg * GRAVITY for person in problem.people}
+    total: dict[tuple[str, str], ndarray] = defaultdict(lambda: np.zeros(len(rollout.qpos)))
+    for column, pair in enumerate(rollout.contact_names):
+        person, _, name = pair.split("/", 2)
+        total[person, name] += rollout.contact_force_n[:, column]
+    for (person, name), force in total.items():
+        peak = float(force[frames].max()) / weight[person]
+        yield at_most("settled", f"peak force of {person} on {name} [body weights]", peak, limits.greatest_force)
