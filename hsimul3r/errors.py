@@ -324,6 +324,16 @@ class UnsafeFile(Hsimul3rError):
         )
 
 
+class UnknownSkeleton(Hsimul3rError):
+    """A captured skeleton whose bones are not named as CMU names them."""
+
+    def __init__(self, missing: list[str]):
+        super().__init__(
+            f"The skeleton has no bone named {', '.join(missing[:4])}{' and others' if len(missing) > 4 else ''}. "
+            "Rename its bones as in the CMU database (lfemur, ltibia, lowerback, ...), or give the motion as an AMASS .npz."
+        )
+
+
 class BadMotion(Hsimul3rError):
     """A file of motion capture that cannot be read as one."""
 

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from hsimul3r.conventions import BODY_JOINTS
+from hsimul3r.errors import UnknownSkeleton
 from hsimul3r.geometry.rotations import shortest_rotation
 from hsimul3r.motions.asfamc import AsfSkeleton, CapturedMotion
 
@@ -37,6 +38,8 @@ TURNS: Final = {
     **{f"{side}_wrist": f"{s}hand" for side, s in SIDES.items()},
 }  # fmt: skip
 """Our joints and the bones that their skin turns with."""
+TOES: Final = {f"{side}_foot": f"{s}toes" for side, s in SIDES.items()}
+"""Our joints at the balls of the feet and the bones beyond; skeletons may lack them."""
 ALONG: Final = {"hip": "knee", "knee": "ankle", "shoulder": "elbow", "elbow": "wrist"}
 """Limbs whose direction in the rest pose may differ; a foot or hand is taken along with the limb that it is on."""
 CARRIED: Final = {"ankle": "knee", "wrist": "elbow"}
@@ -56,6 +59,8 @@ class BodyTargets:
     places: Mapping[str, Float[ndarray, "frames 3"]]
     turns: Mapping[str, Float[ndarray, "frames 3 3"]]
     """World rotation of joints' frames: of the T-pose to the world."""
+    toes: Mapping[str, Float[ndarray, "frames 3 3"]]
+    """Turns of the toes against the feet, where they were captured."""
     lengths_m: Mapping[tuple[str, str], float]
     """Of LENGTHS."""
 
@@ -65,13 +70,18 @@ class BodyTargets:
 
 
 def targets_of(motion: CapturedMotion, rest: Float[ndarray, "22 3"]) -> BodyTargets:
-    """What a captured motion asks of a body whose joints are at `rest` in its T-pose."""
+    """What a captured motion asks of a body whose joints are at `rest` in its T-pose. Raises `UnknownSkeleton`."""
+    missing = sorted({*PLACES.values(), *TURNS.values()} - set(motion.skeleton.bones))
+    if missing:
+        raise UnknownSkeleton(missing)
     at_rest = rest_ends(motion.skeleton)
     places = {joint: at_rest[bone] for joint, bone in PLACES.items()}
+    turns = {joint: motion.rotations[bone] @ _offset(joint, motion.skeleton, rest) for joint, bone in TURNS.items()}
     return BodyTargets(
         fps=motion.fps,
         places={joint: motion.ends[bone] for joint, bone in PLACES.items()},
-        turns={joint: motion.rotations[bone] @ _offset(joint, motion.skeleton, rest) for joint, bone in TURNS.items()},
+        turns=turns,
+        toes={joint: _bent(joint, motion, rest) for joint, bone in TOES.items() if bone in motion.rotations},
         lengths_m={pair: float(np.linalg.norm(places[pair[0]] - places[pair[1]])) for pair in LENGTHS},
     )
 
@@ -82,6 +92,12 @@ def rest_ends(skeleton: AsfSkeleton) -> dict[str, Float[ndarray, "3"]]:
     for name, bone in skeleton.bones.items():
         ends[name] = ends[bone.parent] + bone.offset_m if bone.parent else np.zeros(3)
     return ends
+
+
+def _bent(joint: str, motion: CapturedMotion, rest: Float[ndarray, "22 3"]) -> Float[ndarray, "frames 3 3"]:
+    offset, bone = _offset(joint.replace("foot", "ankle"), motion.skeleton, rest), TOES[joint]
+    foot = motion.rotations[motion.skeleton.bones[bone].parent]
+    return offset.T @ np.swapaxes(foot, 1, 2) @ motion.rotations[bone] @ offset
 
 
 def _offset(joint: str, skeleton: AsfSkeleton, rest: Float[ndarray, "22 3"]) -> Float[ndarray, "3 3"]:

@@ -27,6 +27,8 @@ TURN_SIGMA_RAD: Mapping[str, float] = {
     "pelvis": 0.1, "spine1": 0.5, "spine2": 0.5, "spine3": 0.15, "neck": 0.3, "head": 0.15, "collar": 0.5, "hip": 0.3,
     "knee": 0.3, "ankle": 0.08, "shoulder": 0.4, "elbow": 0.4, "wrist": 0.2,
 }  # fmt: skip
+TOES_RAD = (-1.0, 0.2)
+"""Toes bend upwards; captures have them bent through the floor now and then."""
 LENGTH_SIGMA_M = 0.01
 START_SIGMA_RAD = 1.0
 """Weak pull towards the captured turns, for coordinates that nothing else decides."""
@@ -60,6 +62,8 @@ def fit_motion(
     pose, root = _solve(rest, targets, cfg.iterations)
     full = np.zeros((targets.frames, len(SMPLX_JOINTS), 3))
     full[:, :COUNT] = pose
+    for name, turn in targets.toes.items():
+        full[:, BODY_JOINTS.index(name), 0] = np.clip(axis_angle_from_matrix(turn)[:, 0], *TOES_RAD)
     transl = root - rest[0]
     joints = model.joints(betas, full, transl)
     error = {name: np.linalg.norm(joints[:, BODY_JOINTS.index(name)] - place, axis=1) for name, place in targets.places.items()}

@@ -30,6 +30,7 @@ def chain() -> dict[str, tuple[str, str, str]]:
             f"{s}femur": (f"{s}hipjoint", f"{side}_hip", f"{side}_knee"),
             f"{s}tibia": (f"{s}femur", f"{side}_knee", f"{side}_ankle"),
             f"{s}foot": (f"{s}tibia", f"{side}_ankle", f"{side}_foot"),
+            f"{s}toes": (f"{s}foot", f"{side}_foot", f"{side}_toe"),
             f"{s}clavicle": ("thorax", "neck", f"{side}_shoulder"),
             f"{s}humerus": (f"{s}clavicle", f"{side}_shoulder", f"{side}_elbow"),
             f"{s}radius": (f"{s}humerus", f"{side}_elbow", f"{side}_forearm"),
@@ -46,6 +47,7 @@ def body_rest(betas: Float[ndarray, "10"]) -> Float[ndarray, "22 3"]:
 def write_asf(path: Path, betas: Float[ndarray, "10"]) -> None:
     """The skeleton of a build; bones turn about the fixed axes."""
     rest = dict(zip(BODY_JOINTS, body_rest(betas)))
+    rest |= {f"{side}_toe": rest[f"{side}_foot"] + np.array([0, 0, 0.06]) for side in SIDES}
     rest |= {f"{side}_forearm": rest[f"{side}_elbow"] / 3 + rest[f"{side}_wrist"] * 2 / 3 for side in SIDES}
     lines = [":version 1.10", ":name ours", ":units", "  length 0.45", "  angle deg", ":root", "  order TX TY TZ RX RY RZ"]
     lines += ["  axis XYZ", "  position 0 0 0", "  orientation 0 0 0", ":bonedata"]
@@ -87,7 +89,7 @@ def turns_of_pose(dofs: Float[ndarray, "frames dofs"], turn: Float[ndarray, "fra
     G = {bone: world[BODY_JOINTS.index(joint)] for joint, bone in TURNS.items()}
     turns = {"root": R_WORLD_FILE.T @ G["root"]}
     for name, (parent, *_) in chain().items():
-        above = G.get(parent, G["root"])
+        above = G[parent]
         G.setdefault(name, above)
         turns[name] = np.swapaxes(above, 1, 2) @ G[name]
     return turns
