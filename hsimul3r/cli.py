@@ -1,5 +1,5 @@
 """The command line: `hsimul3r reconstruct SCENE`, `import-motion FILE`, `simulate`, `view`, `report`, `export`, `evaluate`,
-`train-policy`, `tables`, `demo`, `hsibench`, `doctor`."""
+`train-policy`, `tables`, `demo`, `hsibench`, `replay-divergence`, `doctor`."""
 
 import hashlib
 import os
@@ -309,6 +309,19 @@ class Weights(Command):
         show_weights(console, checks=self.check)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReplayDivergence(Command):
+    """Run a simulation that broke down again, and say where, which joint and which contacts."""
+
+    folder: tyro.conf.Positional[Path]
+    """<run>/80_rollout_*/divergence/<number>_simulation<row>."""
+
+    def run(self, console: Console) -> None:
+        from sim_envs.guard import replay
+
+        console.print(replay(self.folder).in_words(), highlight=False)
+
+
 COMMANDS = (
     Reconstruct,
     ImportMotion,
@@ -321,6 +334,7 @@ COMMANDS = (
     Evaluate,
     Tables,
     Hsibench,
+    ReplayDivergence,
     Weights,
     Doctor,
 )
@@ -366,7 +380,7 @@ def parse(arguments: list[str]) -> Command:
     cfg = load_config(path)
     subcommands = []
     for kind in COMMANDS:
-        needed = {Reconstruct: "scene", ImportMotion: "file"}
+        needed = {Reconstruct: "scene", ImportMotion: "file", ReplayDivergence: "folder"}
         default = kind(cfg=cfg, **({needed[kind]: tyro.MISSING} if kind in needed else {}))
         name = re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()
         subcommands.append(Annotated[kind, tyro.conf.subcommand(name, default=default)])

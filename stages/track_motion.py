@@ -62,11 +62,13 @@ def run(sim_scene: SimScene, *, cfg: TrackMotionConfig, out: Path, progress: Pro
     """Raises `UnknownBackend`, `NotForMotions`; with "ppo" `PolicyMismatch`, `MixedLayouts`, `NotOnePerson`."""
     from sim_envs import backend
     from sim_envs.contract import JUDGE, PLAN
+    from sim_envs.guard import guarded
 
     engine = backend(cfg.backend)
     timing = {"plan": PLAN, "judge": JUDGE}
     problem = at_rate(tracking_problem(sim_scene), cfg.fps)
     judge = engine.load(sim_scene, count=1, timing=JUDGE, threads=cfg.threads)
+    judge = guarded(judge, sim_scene, JUDGE, out / "divergence")
 
     def certify(task: ControlTask, plans: Sequence[Plan]) -> list[Certificate]:
         rollouts = (_judged(plan, judge, sim_scene, task.problem, task.recording) for plan in plans)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from hsimul3r.cli import main
 from hsimul3r.errors import BadRecording
 from hsimul3r.tracking.layout import HumanLayout, human_name
 from sim_envs import backend
@@ -75,3 +76,13 @@ def test_a_recording_that_holds_still_says_so(tmp_path):
 def test_another_folder_is_refused(tmp_path):
     with pytest.raises(BadRecording, match="divergence"):
         replay(tmp_path)
+
+
+def test_the_command_replays_a_folder(tmp_path, capsys):
+    batch = open_guarded(blocks_scene(2.0), tmp_path, count=1)
+    shove(batch, 1e14)
+    batch.step(np.zeros((1, 0)))
+    assert main(["replay-divergence", str(tmp_path / "00_simulation0")]) == 0
+    said = capsys.readouterr().out
+    assert "Diverges at step 1" in said and "block0:vx" in said
+    assert main(["replay-divergence", str(tmp_path)]) == 2
