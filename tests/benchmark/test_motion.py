@@ -9,12 +9,14 @@ from hsimul3r.benchmark.objects.catalogue import CATALOGUE
 from hsimul3r.benchmark.objects.pieces import Furniture, block
 from hsimul3r.benchmark.posing.check import check_staged
 from hsimul3r.benchmark.posing.keyposes import KeyPose
-from hsimul3r.benchmark.posing.motion import MOTIONS, stage_motion
+from hsimul3r.benchmark.posing.motion import MOTIONS, _touching, stage_motion
 from hsimul3r.benchmark.posing.motions_balance import quasi_static_residual, support_polygon, zero_moment_points
 from hsimul3r.benchmark.posing.motions_body import joint_point, motion_body, point_jacobian
-from hsimul3r.benchmark.posing.motions_distance import PlanePieces
-from hsimul3r.benchmark.posing.motions_problem import minimum_jerk
+from hsimul3r.benchmark.posing.motions_distance import ANYWHERE, PlanePieces
+from hsimul3r.benchmark.posing.motions_problem import key_problem, minimum_jerk
 from hsimul3r.benchmark.posing.motions_solver import second_differences
+from hsimul3r.benchmark.posing.motions_stage import Stage
+from hsimul3r.benchmark.posing.skin import SkinSamples
 from hsimul3r.benchmark.scene import CaseSpec, HeldContact, Staged, Subject
 from hsimul3r.body.model import embedded_body
 from hsimul3r.conventions import GRAVITY, SMPLX_JOINTS
@@ -96,6 +98,74 @@ def test_distance_to_a_box_that_moves():
     assert np.allclose(distance, [[0.5, -0.1], [0.5, 1.1]])
     assert np.allclose(normal[:, 0], [[1, 0, 0], [-1, 0, 0]])
     assert np.allclose(PlanePieces.of(box).query(points, T, 0.2)[0], [[0.2, -0.1], [0.2, 0.2]])
+
+
+def _boxes(*boxes: tuple[tuple[float, float, float], tuple[float, float, float]]) -> PlanePieces:
+    """Solids of sizes at the middles of their undersides."""
+    pieces = tuple(block(f"b{i}", "wood", size, at=at, bevel=0.0) for i, (size, at) in enumerate(boxes))
+    return PlanePieces.of(
+        Furniture(name="boxes", category="box", pieces=pieces, support_height_m=1.0, density_kg_m3=500.0)
+    )  # fmt: skip
+
+
+def _hits(pieces: PlanePieces, points: np.ndarray, least_z: float):
+    """The points as a skin of their own."""
+    skin = SkinSamples(index=np.tile(np.arange(len(points))[:, None], 3), weight=np.tile([1.0, 0.0, 0.0], (len(points), 1)))
+    return pieces.hits(
+        points[None], np.eye(4)[None], samples=skin, least_z=np.full((1, len(points)), least_z), allowed_m=0.0
+    )  # fmt: skip
+
+
+def test_a_seam_between_overlapping_pieces_is_no_way_out():
+    low = _boxes(((1.0, 1.0, 0.4), (0.0, 0.0, 0.0)))
+    z = low.high[0, 2] - 0.05
+    two = _boxes(((1.0, 1.0, 0.4), (0.0, 0.0, 0.0)), ((1.0, 1.0, 0.4), (0.99, 0.0, 0.0)))
+    at_seam = np.array([[0.497, 0.1, z]])
+    assert np.isclose(_hits(low, at_seam, ANYWHERE).distance[0], -0.003)
+    found = _hits(two, at_seam, ANYWHERE)
+    assert np.isclose(found.distance[0], -0.05) and np.allclose(found.normal[0], [0, 0, 1])
+
+
+def test_a_hand_leaves_a_thin_top_upwards_and_its_edge_sideways():
+    top = _boxes(((1.0, 1.0, 0.03), (0.0, 0.0, 0.0)))
+    low, high = top.low[0, 2], top.high[0, 2]
+    under_half = np.array([[0.0, 0.0, low + 0.008]])
+    assert np.allclose(_hits(top, under_half, ANYWHERE).normal[0], [0, 0, -1])
+    hand = _hits(top, under_half, -0.3)
+    assert np.isclose(hand.distance[0], low + 0.008 - high) and np.allclose(hand.normal[0], [0, 0, 1])
+    assert np.allclose(_hits(top, np.array([[0.499, 0.0, low + 0.008]]), -0.3).normal[0], [1, 0, 0])
+
+
+def test_hits_are_the_points_inside_and_no_others():
+    pieces = _boxes(((0.3, 0.2, 0.4), (0.0, 0.0, 0.0)), ((0.5, 0.1, 0.1), (0.1, 0.3, 0.2)))
+    points = np.random.default_rng(3).uniform(-0.6, 0.6, (4000, 3))
+    inside = pieces.query(points[None], np.eye(4)[None], 0.0)[0][0] < 0
+    assert 20 < inside.sum() < 2000
+    assert np.array_equal(_hits(pieces, points, ANYWHERE).sample, np.flatnonzero(inside))
+
+
+def test_a_hold_loses_the_frames_in_which_nothing_touches_yet():
+    gaps = np.full(20, 0.0005)
+    assert list(range(20))[_touching(gaps)] == list(range(20))
+    gaps[:3], gaps[-2:] = 0.01, 0.02
+    assert list(range(20))[_touching(gaps)] == list(range(3, 18))
+    gaps[:9] = 0.01
+    assert list(range(20))[_touching(gaps)] == list(range(18)), "too late to be called a touch"
+
+
+@pytest.mark.parametrize("stature_m", [1.55, 1.88])
+def test_a_sitter_s_legs_reach_from_the_seat_to_the_feet(stature_m):
+    subject = Subject(betas=embedded_body().betas_of_stature(stature_m), sex="female")
+    spec = CaseSpec(
+        name="s", interaction="sit_down_chair", kind="motion", objects=("dining_chair",), subject=subject,
+        difficulty="medium", seed=1,
+    )  # fmt: skip
+    plan = MOTIONS["sit_down_chair"].plan(Stage.of(spec))
+    assert (plan.stances[0].heel_free_s is not None) == (stature_m < 1.6), "the short lift their heels on a high seat"
+    keys = key_problem(plan, person := motion_body(plan.betas, np.zeros((33, 3)), np.tile(np.eye(3), (22, 1, 1))))
+    ankle = person.chain(keys.psi, keys.root).p[-1, SMPLX_JOINTS.index("left_ankle")]
+    assert abs(ankle[1] - plan.stances[0].place_m[1]) < 0.05
+    assert 0.05 < ankle[2] < 0.16
 
 
 def test_support_polygon_of_a_square_and_of_a_line():

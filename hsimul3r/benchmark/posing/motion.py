@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy import ndarray
 
 from hsimul3r.benchmark.posing import motions_seats, motions_standing, motions_steps
@@ -22,6 +22,7 @@ from hsimul3r.geometry.rotations import axis_angle_from_matrix, matrix_from_axis
 
 KEY_STEPS, PATH_STEPS = 25, 12
 ALLOWED_FAR = 0.1
+TOUCH_M, LATE_FRAMES = 0.002, 6
 YAW_DEG = 30.0
 """Largest turn of a motion out of the room's front."""
 
@@ -116,15 +117,31 @@ def _in_world(problem: Problem, solution: Solution, yaw: float) -> Staged:
         pose=np.concatenate([axis_angle_from_matrix(local), fingers], axis=1),
         transl=solution.root @ T[:3, :3].T + T[:3, 3] - problem.body.rest[0],
         fps=FPS,
-        contacts=_contacts(plan, problem.times),
+        contacts=_contacts(problem, solution),
     )
 
 
-def _contacts(plan: MotionPlan, times: Float[ndarray, "frames"]) -> tuple[HeldContact, ...]:
-    """Standing feet and held parts as intervals of frames."""
-    held = [(f"{stance.side}_foot", stance) for stance in plan.stances] + [(hold.part, hold) for hold in plan.holds]
+def _contacts(problem: Problem, solution: Solution) -> tuple[HeldContact, ...]:
+    """Standing feet as planned, held parts as long as they touch, as intervals of frames."""
     contacts = []
-    for part, item in held:
-        frames = np.flatnonzero(active(item.start_s, item.end_s, times))
-        contacts.append(HeldContact(part=part, target=item.target, first=int(frames[0]), last=int(frames[-1])))
+    for stance in problem.plan.stances:
+        frames = np.flatnonzero(active(stance.start_s, stance.end_s, problem.times))
+        contacts.append(_held(f"{stance.side}_foot", stance.target, frames))
+    skin = Skin.of(problem, problem.body.chain(solution.psi, solution.root))
+    for (hold, _, frames), near in zip(problem.holds, skin.near):
+        gaps = near.distance.reshape(len(frames), -1).min(axis=1)
+        contacts.append(_held(hold.part, hold.target, frames[_touching(gaps)]))
     return tuple(contacts)
+
+
+def _held(part: str, target: str, frames: Int[ndarray, "held"]) -> HeldContact:
+    return HeldContact(part=part, target=target, first=int(frames[0]), last=int(frames[-1]))
+
+
+def _touching(gaps: Float[ndarray, "held"]) -> slice:
+    """A hold less the frames at its ends, `LATE_FRAMES` at most, in which nothing touches yet or any more."""
+    near = np.flatnonzero(gaps <= TOUCH_M)
+    if len(near) == 0:
+        return slice(None)
+    first, last = near[0], near[-1]
+    return slice(first if first <= LATE_FRAMES else 0, last + 1 if len(gaps) - 1 - last <= LATE_FRAMES else None)
