@@ -8,14 +8,18 @@ import pytest
 pytest.importorskip("rl_games", reason="rl-games is not installed (pip install -e '.[rl]')")
 pytest.importorskip("onnx", reason="onnx is not installed (pip install -e '.[rl]')")
 
-from hsimul3r.artifacts import Rollout
-from hsimul3r.errors import MixedLayouts
+from hsimul3r.artifacts import AlignedScene, Rollout, SimScene
+from hsimul3r.benchmark.interactions import sit_on_chair
+from hsimul3r.config import PipelineConfig
+from hsimul3r.errors import MixedLayouts, NoRun
+from hsimul3r.pipeline import build_simulation, hold, train
 from hsimul3r.progress import Progress
+from hsimul3r.run_store import RunStore
 from sim_envs.conformance import seated_scene
 from sim_envs.ppo.cloning import CloningConfig
 from sim_envs.ppo.environment import EnvironmentConfig, StartNoise
 from sim_envs.ppo.learner import NetworkConfig, PpoConfig
-from stages import track_motion, train_policy
+from stages import judge_stability, track_motion, train_policy
 
 CFG = train_policy.TrainPolicyConfig(
     threads=1,
@@ -38,13 +42,13 @@ def solved(scene) -> Rollout:
     return track_motion.run(scene, cfg=cfg, out=Path(), progress=Progress())
 
 
-def train(scene, solved, folder: Path, *others, cfg=CFG):
+def trained(scene, solved, folder: Path, *others, cfg=CFG):
     folder.mkdir(exist_ok=True)
     return train_policy.run(scene, solved, *others, cfg=cfg, out=folder, progress=Progress())
 
 
 def test_it_makes_a_policy_its_curve_and_its_warm_start(scene, solved, tmp_path):
-    made = train(scene, solved, tmp_path / "82_policy.tmp")
+    made = trained(scene, solved, tmp_path / "82_policy.tmp")
     assert made.curve.shape == (2, len(made.columns)) and made.curve[:, 0].tolist() == [64, 128]
     assert made.columns[:2] == ("steps", "reward")
     assert {path.name for path in (tmp_path / "82_policy.tmp").iterdir()} == {"policy.onnx", "warm_start.onnx", "curve.png"}
@@ -66,14 +70,14 @@ def test_a_stopped_training_goes_on_where_it_was(scene, solved, tmp_path, monkey
     with monkeypatch.context() as patch:
         patch.setattr(train_policy, "write_policy", _only_first(train_policy.write_policy, stopped))
         with pytest.raises(KeyboardInterrupt):
-            train(scene, solved, tmp_path / "a.tmp")
+            trained(scene, solved, tmp_path / "a.tmp")
     monkeypatch.setattr(train_policy, "demonstrate", stopped)
     longer = replace(CFG, ppo=replace(CFG.ppo, steps=192))
-    made = train(scene, solved, tmp_path / "a.tmp", cfg=longer)
+    made = trained(scene, solved, tmp_path / "a.tmp", cfg=longer)
     assert made.curve[:, 0].tolist() == [64, 128, 192]
     other = replace(CFG, ppo=replace(CFG.ppo, gamma=0.9))
     with pytest.raises(KeyboardInterrupt):
-        train(scene, solved, tmp_path / "a.tmp", cfg=other)
+        trained(scene, solved, tmp_path / "a.tmp", cfg=other)
 
 
 def _only_first(write, then):
@@ -93,7 +97,7 @@ def test_one_policy_learns_several_clips(scene, solved, tmp_path):
     for name, artifact in (("scene", other), ("rollout", solved)):
         (tmp_path / name).mkdir()
         artifact.save(tmp_path / name)
-    made = train(scene, solved, tmp_path / "82_policy.tmp", tmp_path / "scene", tmp_path / "rollout")
+    made = trained(scene, solved, tmp_path / "82_policy.tmp", tmp_path / "scene", tmp_path / "rollout")
     assert made.report["clips"] == 2.0
     assert made.report["demonstrated_pairs"] == 8 * 15
 
@@ -110,4 +114,31 @@ def test_clips_of_other_scenes_are_refused(scene, solved, tmp_path):
         (tmp_path / name).mkdir()
         artifact.save(tmp_path / name)
     with pytest.raises(MixedLayouts, match="chair / stool"):
-        train(scene, solved, tmp_path / "82_policy.tmp", tmp_path / "scene", tmp_path / "rollout")
+        trained(scene, solved, tmp_path / "82_policy.tmp", tmp_path / "scene", tmp_path / "rollout")
+
+
+def given(*, cfg, out, progress) -> AlignedScene:
+    return sit_on_chair()
+
+
+@pytest.mark.slow
+def test_a_run_is_trained_on_and_judged_once(tmp_path):
+    cfg = PipelineConfig(
+        tracking=track_motion.TrackMotionConfig(threads=1, hold_s=1.0),
+        verdict=judge_stability.JudgeStabilityConfig(threads=1, gravity_s=0.5),
+        policy=CFG,
+    )
+    with RunStore(tmp_path / "run") as store:
+        scene = build_simulation(store.stage("60_aligned", AlignedScene, given, cfg=None), store, cfg)
+        hold(scene, store, replace(cfg, tracking=replace(cfg.tracking, controller="static")))
+        rollout, verdict = train(store, [], cfg)
+        folders = {path.name for path in store.folder.iterdir() if path.is_dir()}
+        times = {name: (store.folder / name / "stage.json").stat().st_mtime_ns for name in ("82_policy", "80_rollout_ppo")}
+    assert rollout.controller == verdict.controller == "ppo"
+    assert {"82_policy", "82_policy.training", "80_rollout_ppo", "85_verdict_ppo"} <= folders
+    with RunStore(tmp_path / "run") as store:
+        store.load("70_sim", SimScene)
+        train(store, [], cfg)
+        assert times == {name: (store.folder / name / "stage.json").stat().st_mtime_ns for name in times}
+        with pytest.raises(NoRun):
+            train(store, [tmp_path], cfg)
