@@ -19,13 +19,14 @@ import tyro
 
 from hsimul3r.artifacts import AlignedScene
 from hsimul3r.benchmark.cases import all_cases, case_named
-from hsimul3r.benchmark.check import judge_truth, scene_of, truth_without_pictures
+from hsimul3r.benchmark.check import judge_truth, motion_scene, scene_of, truth_without_pictures
 from hsimul3r.benchmark.interactions import with_noise
+from hsimul3r.benchmark.posing.motion import MOTIONS, stage_motion
 from hsimul3r.benchmark.posing.templates import stage_pose
 from hsimul3r.benchmark.scene import CaseSpec
 from hsimul3r.errors import NotPosable
 from hsimul3r.files import write_whole
-from hsimul3r.tracking.noise import ErrorBank, erroneous, with_hands_lifted
+from hsimul3r.tracking.noise import ErrorBank, MotionNoise, drifting, erroneous, with_hands_lifted
 
 CHOSEN = Path(__file__).with_suffix(".json")
 BANK = Path(__file__).with_name("reconstruction_errors.npz")
@@ -39,12 +40,14 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
         "sit_at_table_forearms",
     ),
     "lie": ("lie_on_back", "recline", "perch_armrest"),
+    "motion": tuple(MOTIONS),
     "reach": ("lean_table_hands", "hands_on_chair_back", "lean_cabinet_side", "hand_on_chair_beside"),
 }  # fmt: skip
 """Interactions of each kind: on the feet, on feet and hands, on a seat, on a bed or an armrest; and those whose hands can be in
 the air above what they should hold."""
 
-Noise = Literal["none", "mixed", "hard", "pipeline", "pipeline_objects", "lifted"]
+MOTION: Final = "motion"
+Noise = Literal["none", "mixed", "hard", "pipeline", "pipeline_objects", "lifted", "drift"]
 SYNTHETIC: Final[Mapping[str, Mapping[str, float]]] = {
     "mixed": {"joint_deg": 6.0, "tilt_deg": 4.0, "root_m": 0.04},
     "hard": {"joint_deg": 10.0, "tilt_deg": 7.0, "root_m": 0.06},
@@ -64,7 +67,7 @@ class Args:
 
 
 def main(args: Args) -> None:
-    chosen = {kind: [spec.name for spec in islice(_accepted(kind, args.built), args.count)] for kind in KINDS}
+    chosen = {kind: [spec.name for spec in islice(_accepted(kind, args.built), args.count)] for kind in KINDS if kind != MOTION}
     write_whole(args.out, json.dumps(chosen, indent=1) + "\n")
 
 
@@ -74,13 +77,18 @@ def kind_of(interaction: str) -> str:
 
 
 def cases_of(kind: str, count: int) -> tuple[str, ...]:
-    """Names of the first cases of a kind."""
+    """Names of the first cases of a kind; motions are taken as they come, staging leaves out what is not true."""
+    if kind == MOTION:
+        return tuple(spec.name for spec in islice(_in_turn(kind), count))
     return tuple(json.loads(CHOSEN.read_text())[kind][:count])
 
 
 def staged_scene(name: str) -> AlignedScene:
-    """The truth of a case."""
-    return scene_of(truth_without_pictures(stage_pose(case_named(name))))
+    """The truth of a case. Raises `NotPosable`."""
+    spec = case_named(name)
+    if spec.kind == "motion":
+        return motion_scene(truth_without_pictures(stage_motion(spec)))
+    return scene_of(truth_without_pictures(stage_pose(spec)))
 
 
 def noisy(scene: AlignedScene, name: str, noise: str, seed: int, bank: ErrorBank | None) -> AlignedScene:
@@ -90,6 +98,8 @@ def noisy(scene: AlignedScene, name: str, noise: str, seed: int, bank: ErrorBank
         return scene
     if noise == "lifted":
         return with_hands_lifted(scene, rng.uniform(*LIFT_M))
+    if noise == "drift":
+        return drifting(scene, MotionNoise(), rng)
     if noise in SYNTHETIC:
         return with_noise(scene, **SYNTHETIC[noise], seed=int(rng.integers(2**31)))
     assert bank is not None
@@ -98,9 +108,13 @@ def noisy(scene: AlignedScene, name: str, noise: str, seed: int, bank: ErrorBank
 
 
 def _accepted(kind: str, built: Path) -> Iterator[CaseSpec]:
+    return (spec for spec in _in_turn(kind) if _is_accepted(spec, built) and _suits(kind, spec))
+
+
+def _in_turn(kind: str) -> Iterator[CaseSpec]:
+    """All candidates of a kind, one of each of its interactions after the other."""
     groups = [[spec for spec in all_cases() if spec.interaction == interaction] for interaction in KINDS[kind]]
-    turns = (spec for spec in chain.from_iterable(zip_longest(*groups)) if spec is not None)
-    return (spec for spec in turns if _is_accepted(spec, built) and _suits(kind, spec))
+    return (spec for spec in chain.from_iterable(zip_longest(*groups)) if spec is not None)
 
 
 def _is_accepted(spec: CaseSpec, built: Path) -> bool:

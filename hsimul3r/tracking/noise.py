@@ -14,6 +14,7 @@ from typing import Self
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
+from scipy.interpolate import CubicSpline
 from scipy.optimize import root_scalar
 
 from hsimul3r.artifacts import AlignedScene, BodySequence, Contact, ConvexPart, ObjectAsset
@@ -242,6 +243,33 @@ class _Change:
     def point(self, world: Float[ndarray, "3"]) -> Float[ndarray, "3"]:
         local = (world - self.T_old[:3, 3]) @ self.T_old[:3, :3]
         return self.T_new[:3, :3] @ (self.stretch * local) + self.T_new[:3, 3]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MotionNoise:
+    """Standard deviations per axis of the errors of a reconstructed motion."""
+
+    bias_deg: float = 4.6
+    """Of every joint, over the whole motion."""
+    drift_deg: float = 2.3
+    """Of every joint, changing smoothly with knots `knot_s` apart."""
+    tilt_deg: float = 2.3
+    knot_s: float = 0.5
+
+
+def drifting(scene: AlignedScene, noise: MotionNoise, rng: np.random.Generator) -> AlignedScene:
+    """A motion as video shows it: joints off by a constant and a slow error, the whole tilted, soles on the floor."""
+    body, moved = scene.bodies[0], len(BODY_JOINTS) - 1
+    frames, pose = len(body.pose), body.pose.copy()
+    knots = max(int((frames - 1) / body.fps / noise.knot_s), 1) + 2
+    drift = CubicSpline(np.arange(knots), rng.normal(0, np.radians(noise.drift_deg), (knots, moved, 3)))
+    pose[:, 1 : len(BODY_JOINTS)] += rng.normal(0, np.radians(noise.bias_deg), (moved, 3))
+    pose[:, 1 : len(BODY_JOINTS)] += drift(np.linspace(0, knots - 1, frames))
+    tilt = matrix_from_axis_angle(rng.normal(0, np.radians(noise.tilt_deg), 3) * (1, 1, 0))
+    pose[:, 0] = axis_angle_from_matrix(tilt @ matrix_from_axis_angle(pose[:, 0]))
+    model = body_named(scene.body_model)
+    soles = [model.soles(body.betas, one[0], body.transl[0])[..., 2].min() for one in (pose, body.pose)]
+    return replace(scene, bodies=(replace(body, pose=pose, transl=body.transl - (soles[0] - soles[1]) * np.eye(3)[2]),))
 
 
 def with_hands_lifted(scene: AlignedScene, lift_m: float) -> AlignedScene:

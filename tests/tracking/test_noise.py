@@ -11,8 +11,10 @@ from hsimul3r.conventions import BODY_JOINTS
 from hsimul3r.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle, rotation_about_z
 from hsimul3r.tracking.noise import (
     ErrorBank,
+    MotionNoise,
     ObjectError,
     SceneError,
+    drifting,
     erroneous,
     measured,
     mirrored,
@@ -144,3 +146,19 @@ def test_hands_are_lifted_and_nothing_else_moves(lift_m):
     kept = [i for i, name in enumerate(BODY_JOINTS) if not name.endswith("_shoulder")]
     np.testing.assert_array_equal(lifted.bodies[0].pose[0, kept], true.bodies[0].pose[0, kept])
     assert lifted.contacts == true.contacts
+
+
+def test_a_drifting_motion_is_off_by_a_constant_and_a_slow_error():
+    still = sit_on_chair()
+    body = still.bodies[0]
+    frames = 61
+    true = replace(
+        still, bodies=(replace(body, pose=np.repeat(body.pose, frames, axis=0), transl=np.repeat(body.transl, frames, axis=0)),)
+    )
+    found = drifting(true, MotionNoise(bias_deg=5.0, drift_deg=0.0, tilt_deg=0.0), np.random.default_rng(0)).bodies[0]
+    error = np.degrees(found.pose[:, 1:22] - body.pose[:, 1:22])
+    assert np.ptp(error, axis=0).max() < 1e-9 and 4.0 < error.std() < 6.0
+    slow = drifting(true, MotionNoise(bias_deg=0.0, drift_deg=2.0, tilt_deg=0.0), np.random.default_rng(0)).bodies[0]
+    error = np.degrees(slow.pose[:, 1:22] - body.pose[:, 1:22])
+    assert 1.0 < error.std() < 3.0 and np.diff(error, axis=0).std() < 1.0
+    np.testing.assert_array_equal(slow.pose[:, 22:], np.repeat(body.pose[:, 22:], frames, axis=0))
