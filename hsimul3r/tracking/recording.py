@@ -68,6 +68,7 @@ class Recording:
     contact_point: Float[ndarray, "frames sims pairs 3"]
     penetration_m: Float[ndarray, "frames sims"]
     servo_torque_n_m: Float[ndarray, "frames sims nu"]
+    """Of the first frame, before the servos are given anything, without meaning."""
     has_diverged: Bool[ndarray, "sims"]
     capped_steps: Int[ndarray, "sims"]
     """Time steps in which the contact solver reached its limit of iterations."""
@@ -155,7 +156,7 @@ def rollout_of(
         report={
             "divergences": float(recording.has_diverged[sim]),
             "solver_capped_steps": float(recording.capped_steps[sim]),
-            **peak_torques(simulation.ctrl_names, recording.servo_torque_n_m[:, sim]),
+            **peak_torques(simulation.ctrl_names, recording.servo_torque_n_m[1:, sim]),
         },
     )
 

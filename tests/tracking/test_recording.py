@@ -103,7 +103,7 @@ def test_a_clean_start_does_not_sag(rollout):
 
 def test_peak_torques_are_within_the_servos_limits(scene, rollout):
     peaks = {name: value for name, value in rollout.report.items() if name.startswith("peak torque")}
-    assert len(peaks) == 13 and peaks["peak torque, knee [N m]"] > 5.0
+    assert len(peaks) == 13 and 5.0 < peaks["peak torque, hip [N m]"] < 100.0, "a seat leaves little to the hips"
     assert all(0.0 < value <= 500.0 * scene.human_mass_kg[0] / 77.0 * (1 + 1e-9) for value in peaks.values())
     assert rollout.report["solver_capped_steps"] == 0.0
 
