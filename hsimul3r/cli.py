@@ -15,6 +15,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read once, by numpy: its s
 
 import tyro
 from rich.console import Console
+from rich.markup import escape
 
 from hsimul3r.config import PipelineConfig, load_config, require_licences, save_config, with_seed
 from hsimul3r.errors import Hsimul3rError, NoRun, UnknownScene
@@ -111,7 +112,7 @@ class Simulate(Command):
             simulation = simulate(store, with_seed(self.cfg))
         for controller, verdict in simulation.verdicts.items():
             colour = "green" if verdict.is_stable else "red"
-            console.print(f"[bold {colour}]{controller}: {verdict.reason}[/]", highlight=False)
+            console.print(f"[bold {colour}]{controller}: {escape(verdict.reason)}[/]", highlight=False)
         console.print(
             f"Report: {store.folder}/report.html\nVideo: {store.folder}/simulation.mp4\nNext: make view", highlight=False
         )
@@ -134,7 +135,7 @@ class TrainPolicy(Command):
             _, verdict = train(store, others, with_seed(self.cfg))
             report = write_report(store.folder)
         colour = "green" if verdict.is_stable else "red"
-        console.print(f"[bold {colour}]ppo: {verdict.reason}[/]", highlight=False)
+        console.print(f"[bold {colour}]ppo: {escape(verdict.reason)}[/]", highlight=False)
         console.print(f"Policy: {store.folder}/82_policy/policy.onnx\nReport: {report}", highlight=False)
 
 

@@ -149,7 +149,7 @@ def _training_folder(out: Path, clips: Sequence[Clip], cfg: TrainPolicyConfig) -
 
 
 def draw_curve(curve: Sequence[Progressed], path: Path) -> None:
-    """The learning curve: reward and share of failed episodes over steps."""
+    """The learning curve: reward and failures over steps, every update faint and their moving mean."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -157,10 +157,21 @@ def draw_curve(curve: Sequence[Progressed], path: Path) -> None:
     FigureCanvasAgg(figure)
     left = figure.add_subplot()
     right = left.twinx()
-    steps = [row.steps for row in curve]
-    left.plot(steps, [row.reward for row in curve], color="#1f6f8b", label="reward a step")
-    right.plot(steps, [row.failure_share for row in curve], color="#c8553d", label="episodes that fail")
+    steps = np.array([row.steps for row in curve])
+    rewards = np.array([row.reward for row in curve])
+    failures = np.array([row.failure_share / row.episode_s for row in curve])
+    for axes, values, colour, label in ((left, rewards, "#1f6f8b", "reward"), (right, failures, "#c8553d", "failures")):
+        axes.plot(steps, values, color=colour, alpha=0.25, linewidth=1.0)
+        axes.plot(steps, moving_mean(values, max(len(curve) // 20, 1)), color=colour, label=label)
     left.set(xlabel="steps of all simulations", ylabel="mean reward a step")
-    right.set(ylabel="share of episodes that fail", ylim=(0.0, 1.0))
+    right.set(ylabel="failures a simulated second", ylim=(0.0, None))
     figure.legend(loc="outside upper center", ncols=2)
     figure.savefig(path, dpi=120, format="png")
+
+
+def moving_mean(values: Float[ndarray, "rows"], width: int) -> Float[ndarray, "rows"]:
+    """Mean of the last `width` values, fewer at the start."""
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    last = np.arange(1, len(values) + 1)
+    first = np.maximum(last - width, 0)
+    return (total[last] - total[first]) / (last - first)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rl_games", reason="rl-games is not installed (pip install -e '.[rl]')")
@@ -115,6 +116,12 @@ def test_clips_of_other_scenes_are_refused(scene, solved, tmp_path):
         artifact.save(tmp_path / name)
     with pytest.raises(MixedLayouts, match="chair / stool"):
         trained(scene, solved, tmp_path / "82_policy.tmp", tmp_path / "scene", tmp_path / "rollout")
+
+
+def test_the_curve_is_smoothed_over_the_updates_before():
+    values = np.array([4.0, 2.0, 0.0, 6.0])
+    np.testing.assert_allclose(train_policy.moving_mean(values, 2), [4.0, 3.0, 1.0, 3.0])
+    np.testing.assert_allclose(train_policy.moving_mean(values, 1), values)
 
 
 def given(*, cfg, out, progress) -> AlignedScene:
