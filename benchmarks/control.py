@@ -12,6 +12,7 @@ Times are CPU seconds of one thread: what an idle core would need on the clock. 
 
 import hashlib
 import json
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -35,16 +36,29 @@ from hsimul3r.progress import Progress
 from hsimul3r.tracking.noise import ErrorBank
 from stages import judge_stability, track_motion
 
-RowName = Literal["pd", "v2", "v3", "full", "window"]
+RowName = Literal["pd", "v2", "v3", "full", "coarse", "window"]
 TRACKING: Final[Mapping[str, track_motion.TrackMotionConfig]] = {
     "pd": track_motion.TrackMotionConfig(controller="pd", threads=1),
     "v2": track_motion.TrackMotionConfig(controller="static", scene_term="none", threads=1),
     "v3": track_motion.TrackMotionConfig(controller="static", scene_term="center", threads=1),
     "full": track_motion.TrackMotionConfig(controller="static", scene_term="surface", threads=1),
+    "coarse": track_motion.TrackMotionConfig(controller="static", scene_term="surface", threads=1, certified_in="plan"),
     "window": track_motion.TrackMotionConfig(controller="window", scene_term="surface", threads=1),
 }
-"""The paper's "no optimisation", its V2 and V3, and the full method; for motions, the full method."""
-SETTINGS: Final = ("controller", "scene_term", "hold_s", "rest_s", "fps", "soft_start", "search", "window", "certificate")
+"""The paper's "no optimisation", its V2 and V3, and the full method; what that would be if it trusted its own coarse simulation;
+and the full method for motions."""
+SETTINGS: Final = (
+    "controller",
+    "scene_term",
+    "hold_s",
+    "rest_s",
+    "fps",
+    "soft_start",
+    "search",
+    "window",
+    "certificate",
+    "certified_in",
+)
 """What of these an outcome follows from."""
 JUDGING = judge_stability.JudgeStabilityConfig(threads=1)
 QUIET = Progress(None)
@@ -153,12 +167,13 @@ def run_task(task: Task) -> list[Outcome]:
 
 def attempt(scene: AlignedScene, blank: Outcome) -> Outcome:
     """One controller on one scene, judged."""
-    sim_scene, folder = sim_scene_of(scene), Path()
+    sim_scene = sim_scene_of(scene)
     cfg = replace(TRACKING[blank.row], seed=blank.seed)
-    started = time.process_time()
-    rollout = track_motion.run(sim_scene, cfg=cfg, out=folder, progress=QUIET)
-    cpu_s = time.process_time() - started
-    verdict = judge_stability.run(sim_scene, rollout, cfg=JUDGING, out=folder, progress=QUIET)
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.process_time()
+        rollout = track_motion.run(sim_scene, cfg=cfg, out=Path(folder), progress=QUIET)
+        cpu_s = time.process_time() - started
+        verdict = judge_stability.run(sim_scene, rollout, cfg=JUDGING, out=Path(folder), progress=QUIET)
     touching = [c.holds for c in verdict.criteria if c.test == "contact" and "touches" in c.name]
     frames = len(rollout.qpos) if len(scene.bodies[0].pose) > 1 else round(JUDGING.interaction.window_s * rollout.fps)
     return replace(

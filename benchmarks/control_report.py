@@ -12,8 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 LABELS: Final = {
-    "pd": "PD", "v2": "V2: no scene term", "v3": "V3: object's centre", "full": "full: Eq. 5", "coarse": "judged coarsely",
-    "window": "window: Eq. 5",
+    "pd": "PD", "v2": "V2: no scene term", "v3": "V3: object's centre", "full": "full: Eq. 5",
+    "coarse": "full, certified coarsely", "window": "window: Eq. 5",
 }  # fmt: skip
 COLORS: Final = {"pd": "#9d9d9d", "v2": "#f58518", "v3": "#b279a2", "full": "#4c78a8", "coarse": "#72b7b2", "window": "#4c78a8"}
 NOISES: Final = {
@@ -109,6 +109,8 @@ def figures(found: Sequence[Outcome]) -> dict[str, object]:
         "cpu_s_p90": float(np.percentile(cpu, 90)),
         "cpu_s_per_s_median": _median([o.cpu_s / o.seconds for o in found]),
         "iterations_median": _median([o.iterations for o in found]),
+        "certified": sum(o.is_certified for o in found),
+        "certified_and_stable": sum(o.is_certified and o.is_stable for o in found),
         "types": {str(kind): sum(o.feedback_type == kind for o in found) for kind in (1, 2, 3, 4)},
     }
 
@@ -116,7 +118,7 @@ def figures(found: Sequence[Outcome]) -> dict[str, object]:
 def table(noise: str, groups: Groups) -> str:
     """One noise: a line a kind and row."""
     head = ("kind", "row", "cases x seeds", "stable", "touches", "deviation mm (where stable)", "CPU s median / mean / 90%",
-            "CPU s per simulated s", "iterations", "types 1/2/3/4")  # fmt: skip
+            "CPU s per simulated s", "stable of certified", "iterations", "types 1/2/3/4")  # fmt: skip
     lines = [f"## {NOISES[noise]}", "", "| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for (_, kind, row), found in _sorted(noise, groups):
         stable, contact = (share(found, holds) for holds in (lambda o: o.is_stable, lambda o: o.touches))
@@ -126,6 +128,7 @@ def table(noise: str, groups: Groups) -> str:
             f"{_median([o.deviation_mm for o in found]):.0f} ({_median([o.deviation_mm for o in found if o.is_stable]):.0f})",
             f"{np.median(cpu):.1f} / {np.mean(cpu):.1f} / {np.percentile(cpu, 90):.1f}",
             f"{of['cpu_s_per_s_median']:.1f}",
+            f"{of['certified_and_stable']} of {of['certified']}",
             f"{_median([o.iterations for o in found]):.0f}",
             "/".join(str(sum(o.feedback_type == number for o in found)) for number in (1, 2, 3, 4)),
         )  # fmt: skip

@@ -21,7 +21,7 @@ from hsimul3r.tracking.motion import duration_s, rests_at_end
 from hsimul3r.tracking.policy import PolicyFollower
 from hsimul3r.tracking.problem import SceneTerm, TrackingProblem, at_rate, searched, tracking_problem
 from hsimul3r.tracking.recording import Plan, RecordConfig, SoftStart, record, rollout_of
-from hsimul3r.tracking.simulation import Simulation
+from hsimul3r.tracking.simulation import Fidelity, Simulation
 from hsimul3r.tracking.static_cem import Certificate, StaticCemConfig
 from hsimul3r.tracking.window import WindowConfig
 from stages.adapters.policy_network import load_policy
@@ -56,6 +56,8 @@ class TrackMotionConfig:
         default_factory=lambda: InteractionThresholds(deviation_m=0.2, penetration_m=0.025)
     )
     """What ends the search for a pose: somewhat stricter than the verdict."""
+    certified_in: Fidelity = "judge"
+    """The simulation that has to confirm it; "plan", the search's own, only to measure how much that would be worth."""
 
 
 def run(sim_scene: SimScene, *, cfg: TrackMotionConfig, out: Path, progress: Progress) -> Rollout:
@@ -70,8 +72,10 @@ def run(sim_scene: SimScene, *, cfg: TrackMotionConfig, out: Path, progress: Pro
     judge = engine.load(sim_scene, count=1, timing=JUDGE, threads=cfg.threads)
     judge = guarded(judge, sim_scene, JUDGE, out / "divergence")
 
+    certifier = judge if cfg.certified_in == "judge" else engine.load(sim_scene, count=1, timing=PLAN, threads=cfg.threads)
+
     def certify(task: ControlTask, plans: Sequence[Plan]) -> list[Certificate]:
-        rollouts = (_judged(plan, judge, sim_scene, task.problem, task.recording) for plan in plans)
+        rollouts = (_judged(plan, certifier, sim_scene, task.problem, task.recording) for plan in plans)
         return [_certificate(rollout, task.known, cfg) for rollout in rollouts]
 
     task = ControlTask(
