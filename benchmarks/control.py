@@ -45,7 +45,7 @@ TRACKING: Final[Mapping[str, track_motion.TrackMotionConfig]] = {
     "coarse": track_motion.TrackMotionConfig(controller="static", scene_term="surface", threads=1, certified_in="plan"),
     "window": track_motion.TrackMotionConfig(controller="window", scene_term="surface", threads=1),
 }
-"""The paper's "no optimisation", its V2 and V3, and the full method; what that would be if it trusted its own coarse simulation;
+"""The paper's "no optimisation", its V2 and V3, and the full method; what that would be if it trusted its coarse simulation;
 and the full method for motions."""
 SETTINGS: Final = (
     "controller",
