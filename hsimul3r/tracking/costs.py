@@ -10,11 +10,6 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from hsimul3r.conventions import GRAVITY
-from hsimul3r.geometry.rotations import matrix_from_quaternion
-
-BALANCE_S = 0.3
-"""A body of 0.9 m falls e times as far in this time, sqrt(height / gravity): who leaves the support that fast, or stands that
-far beside it, falls alike (the capture point)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +19,6 @@ class CostWeights:
     position: float = 10.0
     rotation: float = 1.0
     root: float = 10.0
-    balance: float = 0.0
-    """Of where the pelvis is heading within `BALANCE_S`, against where the reference is heading."""
     velocity: float = 0.05
     """Of all degrees of freedom of a person and the objects, against the reference's."""
     object_drift: float = 20.0
@@ -56,17 +49,6 @@ def rotation_error(
 def root_error(root: Float[ndarray, "sims 3"], reference: Float[ndarray, "*sims 3"]) -> Float[ndarray, "sims"]:
     """Squared distance of the pelvis from the reference."""
     return ((root - reference) ** 2).sum(axis=-1)
-
-
-def heading_error(
-    root: Float[ndarray, "sims 3"],
-    velocity: Float[ndarray, "sims 3"],
-    reference: Float[ndarray, "*sims 3"],
-    reference_velocity: Float[ndarray, "*sims 3"],
-) -> Float[ndarray, "sims"]:
-    """Squared horizontal distance of where the pelvis will be in `BALANCE_S` from where the reference's will."""
-    ahead = (root - reference) + BALANCE_S * (velocity - reference_velocity)
-    return (ahead[..., :2] ** 2).sum(axis=-1)
 
 
 def speed(qvel: Float[ndarray, "sims dofs"]) -> Float[ndarray, "sims"]:
@@ -117,5 +99,6 @@ def effort(sample: Float[ndarray, "sims size"], scale: Float[ndarray, "size"]) -
 def points_of(
     position: Float[ndarray, "sims points 3"], quat: Float[ndarray, "sims points 4"], local: Float[ndarray, "points 3"]
 ) -> Float[ndarray, "sims points 3"]:
-    """World points that are fixed in moving frames, one per frame."""
-    return position + np.einsum("nkij,kj->nki", matrix_from_quaternion(quat), local)
+    """World points that are fixed in moving frames, one per frame: p + l + 2 u x (w l + u x l), quaternion (w, u)."""
+    axis = quat[..., 1:]
+    return position + local + 2 * np.cross(axis, quat[..., :1] * local + np.cross(axis, local))

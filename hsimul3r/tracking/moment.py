@@ -11,7 +11,7 @@ from hsimul3r.conventions import BODY_JOINTS
 from hsimul3r.losses.scene import patch_distance
 from hsimul3r.tracking import costs
 from hsimul3r.tracking.costs import CostWeights
-from hsimul3r.tracking.layout import FREE_VELOCITIES, velocity_names
+from hsimul3r.tracking.layout import velocity_names
 from hsimul3r.tracking.motion import velocities
 from hsimul3r.tracking.problem import ContactTarget, PersonReference, TrackingProblem
 from hsimul3r.tracking.simulation import Simulation
@@ -59,8 +59,6 @@ class MomentCost:
     """1 where an object counts for a person."""
     dofs: tuple[ndarray, ...]
     """Per person: the entries of qvel of the person and of the objects."""
-    roots: Int[ndarray, "people 3"]
-    """The entries of qvel of the pelvis's linear velocity."""
     qvel: Float[ndarray, "frames nv"]
     """Of the reference."""
 
@@ -68,7 +66,6 @@ class MomentCost:
     def of(cls, problem: TrackingProblem, simulation: Simulation, weights: CostWeights) -> Self:
         """Find everything by name, once."""
         owners = np.array([name.split(":")[0].split("/")[0] for name in velocity_names(simulation.qpos_names)])
-        place = {name: i for i, name in enumerate(simulation.qvel_names)}
         objects = [reference.name for reference in problem.objects]
         touches = tuple(touches_of(person, problem, simulation.contact_names) for person in problem.people)
         wanted = np.array([[name in {touch.object for touch in mine} for name in objects] for mine in touches])
@@ -81,9 +78,6 @@ class MomentCost:
             touches=touches,
             concerns=concerns.astype(float),
             dofs=tuple(np.flatnonzero(np.isin(owners, [person.name, *objects])) for person in problem.people),
-            roots=np.array(
-                [[place[f"{person.name}/root:{axis}"] for axis in FREE_VELOCITIES[:3]] for person in problem.people]
-            ),
             qvel=velocities(problem, simulation.qvel_names),
         )
 
@@ -103,7 +97,6 @@ class MomentCost:
             total[:, i] += w.position * costs.position_error(x[:, i], person.joints[frame])
             total[:, i] += w.rotation * costs.rotation_error(q[:, i], person.quats[frame])
             total[:, i] += w.root * costs.root_error(x[:, i, 0], person.joints[frame, 0])
-            total[:, i] += w.balance * self._heading(x[:, i, 0], qvel, i, frame)
             total[:, i] += w.velocity * costs.velocity_error(qvel[:, self.dofs[i]], self.qvel[frame][..., self.dofs[i]])
             total[:, i] += w.missing_contact * self._missing(force, touches, person.mass_kg, frame)
         return total
@@ -112,13 +105,6 @@ class MomentCost:
         """How far from rest people and objects are."""
         _, qvel = simulation.state()
         return self.weights.end_velocity * np.stack([costs.speed(qvel[:, dofs]) for dofs in self.dofs], axis=1)
-
-    def _heading(
-        self, root: Float[ndarray, "sims 3"], qvel: Float[ndarray, "sims nv"], person: int, frame: Frame
-    ) -> Float[ndarray, "sims"]:
-        moving = self.roots[person]
-        reference = self.problem.people[person].joints[frame, 0]
-        return costs.heading_error(root, qvel[:, moving], reference, self.qvel[frame][..., moving])
 
     def _objects(self, simulation: Simulation, frame: Frame) -> Float[ndarray, "sims objects"]:
         position, quat = simulation.body_poses([reference.name for reference in self.problem.objects])

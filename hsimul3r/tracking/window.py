@@ -36,7 +36,10 @@ class WindowConfig:
     horizon_s: float = 0.8
     commit_s: float = 0.2
     """What is executed of a plan before the next search."""
-    iterations: int = 3
+    iterations: int = 6
+    """At most; most moments of most motions need one."""
+    good_cost: float = 0.2
+    """The search ends with the first sample that costs no more: about what a reconstruction's own errors cost."""
     control_hz: float = 30.0
     knot_s: float = 0.2
     elite_share: float = 0.25
@@ -212,6 +215,8 @@ class WindowPlanner:
             cost = self.cost(samples, start, horizon, self.coarse)
             leader = leaders(samples, cost)
             mean, spread = update(samples, cost, mean, spread, scale, self.cfg)
+            if cost.min(axis=0).max() <= self.cfg.good_cost:
+                break
         candidates = np.stack([mean, leader, first, np.zeros_like(mean)])
         cost = self.cost(candidates, start, horizon, self.fine)
         return candidates[cost.sum(axis=1).argmin()]
