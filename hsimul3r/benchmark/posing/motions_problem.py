@@ -30,6 +30,8 @@ THIGHS = ("left_thigh", "right_thigh")
 ARMS = ("left_elbow", "right_elbow", "left_wrist", "right_wrist")
 NOT_DOWN, UP = -0.3, 0.2
 """Normals by which an arm may leave a thing that it is inside of, and a thigh the seat that it lies on: more z than that."""
+SEATED, SETTLING_S = ("pelvis", "left_hip", "right_hip"), 0.35
+"""What comes to a seat from above, and for how long before and after it sits."""
 ON_SEAT = 0.3
 """Share of a thigh's length, from the hip, behind which only a seat's upper side counts."""
 
@@ -154,10 +156,12 @@ def _problem(plan: MotionPlan, body: MotionBody, times: ndarray, dt: float | Non
 def _ways_out(
     plan: MotionPlan, body: MotionBody, samples: LinearPoints, target: str, times: ndarray
 ) -> Float[ndarray, "frames samples"]:
-    """Arms leave things upwards or sideways, thighs that lie on a seat upwards, so that nothing slips through an edge."""
+    """Arms leave things upwards or sideways, and so do hips that sit down; thighs that lie on a seat leave it upwards."""
     least = np.tile(np.where(samples.mostly_on(ARMS), NOT_DOWN, ANYWHERE), (len(times), 1))
     for hold in plan.holds:
         if hold.target == target and hold.part == "buttocks":
+            near = active(hold.start_s - SETTLING_S, hold.end_s + SETTLING_S, times)
+            least[np.ix_(near, samples.mostly_on(SEATED))] = NOT_DOWN
             seated = active(hold.start_s, hold.end_s, times)
             least[np.ix_(seated, _front_of_thighs(body, samples))] = UP
     return least
