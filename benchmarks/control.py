@@ -2,7 +2,7 @@
 
     python benchmarks/control.py --quick
     python benchmarks/control.py --workers 2 --out runs/control
-    python benchmarks/control.py --kinds reach --noises lifted --rows pd v2 v3 full --out runs/control
+    python benchmarks/control.py --kinds reach --noises lifted --rows pd v2 v3 full --budget tables --out runs/reach
     python benchmarks/control.py --kinds motion --noises drift --rows pd window --out runs/control
 
 Every case is staged in memory, noise is put on it (see control_cases.py), each row controls it, and the verdict of Sec. 3.4 on
@@ -34,6 +34,7 @@ from hsimul3r.files import owned_folder
 from hsimul3r.processes import single_threaded
 from hsimul3r.progress import Progress
 from hsimul3r.tracking.noise import ErrorBank
+from hsimul3r.tracking.static_cem import StaticCemConfig
 from stages import judge_stability, track_motion
 
 RowName = Literal["pd", "v2", "v3", "full", "coarse", "window"]
@@ -60,6 +61,12 @@ SETTINGS: Final = (
     "certified_in",
 )
 """What of these an outcome follows from."""
+Budget = Literal["default", "tables"]
+SEARCHES: Final[Mapping[str, StaticCemConfig]] = {
+    "default": StaticCemConfig(),
+    "tables": StaticCemConfig(samples=48, max_iterations=8),
+}
+"""How long a pose is searched: as in the demo, or as in the paper's tables (configs/hsibench.yaml)."""
 JUDGING = judge_stability.JudgeStabilityConfig(threads=1)
 QUIET = Progress(None)
 
@@ -75,6 +82,7 @@ class Args:
     seeds: tuple[int, ...] = (0, 1, 2)
     count: int = 30
     """Cases of each kind."""
+    budget: Budget = "default"
     workers: int = 2
     quick: bool = False
     """Three cases of each kind, one seed."""
@@ -88,6 +96,7 @@ class Task:
 
     kind: str
     case: str
+    budget: str
     runs: tuple[tuple[str, int, str], ...]
     """Noise, seed and row."""
 
@@ -100,7 +109,7 @@ def main(args: Args) -> None:
         raise SystemExit(f"Unknown kinds {sorted(unknown)}; known: {', '.join(KINDS)}")
     with owned_folder(args.out, option="--out"):
         notes = args.out / "outcomes.jsonl"
-        known = read(notes)
+        known = read(notes, args.budget)
         tasks = [] if args.report_only else list(tasks_of(args, known))
         progress = Progress(Console())
         with progress.bar("cases", len(tasks)) as advance, notes.open("a") as file:
@@ -112,18 +121,23 @@ def main(args: Args) -> None:
         progress.say(f"Written: {write_report(known, args.out)}")
 
 
-def read(notes: Path) -> list[Outcome]:
+def read(notes: Path, budget: str) -> list[Outcome]:
     """Finished attempts of this version of the settings."""
     lines = notes.read_text().splitlines() if notes.is_file() else []
     outcomes = [Outcome(**json.loads(line)) for line in lines]
-    return [outcome for outcome in outcomes if outcome.key == key_of(outcome.row)]
+    return [outcome for outcome in outcomes if outcome.key == key_of(outcome.row, budget)]
 
 
-def key_of(row: str) -> str:
+def tracking_of(row: str, budget: str) -> track_motion.TrackMotionConfig:
+    """The settings of a row."""
+    return replace(TRACKING[row], search=SEARCHES[budget])
+
+
+def key_of(row: str, budget: str) -> str:
     """What a row's outcomes follow from, besides the code."""
-    tracking = asdict(TRACKING[row])
-    unused = "window" if TRACKING[row].controller != "window" else ""
-    settings = [{name: tracking[name] for name in SETTINGS if name != unused}, asdict(JUDGING)]
+    tracking = asdict(tracking_of(row, budget))
+    unused = {"pd": ("search", "window"), "window": ("search",)}.get(row, ("window",))
+    settings = [{name: tracking[name] for name in SETTINGS if name not in unused}, asdict(JUDGING)]
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -136,7 +150,7 @@ def tasks_of(args: Args, known: Sequence[Outcome]) -> Iterator[Task]:
             runs = tuple((noise, seed, row) for noise in args.noises for row in args.rows)
             missing = tuple(run for run in runs if (kind, case, *run) not in done)
             if missing:
-                yield Task(kind=kind, case=case, runs=missing)
+                yield Task(kind=kind, case=case, budget=args.budget, runs=missing)
 
 
 def run_all(tasks: Sequence[Task], workers: int) -> Iterator[list[Outcome]]:
@@ -160,15 +174,19 @@ def run_task(task: Task) -> list[Outcome]:
         except NotPosable:
             continue
         outcomes.append(
-            attempt(scene, Outcome(kind=task.kind, case=task.case, noise=noise, seed=seed, row=row, key=key_of(row)))
+            attempt(
+                scene,
+                Outcome(kind=task.kind, case=task.case, noise=noise, seed=seed, row=row, key=key_of(row, task.budget)),
+                tracking_of(row, task.budget),
+            )
         )
     return outcomes
 
 
-def attempt(scene: AlignedScene, blank: Outcome) -> Outcome:
+def attempt(scene: AlignedScene, blank: Outcome, cfg: track_motion.TrackMotionConfig) -> Outcome:
     """One controller on one scene, judged."""
     sim_scene = sim_scene_of(scene)
-    cfg = replace(TRACKING[blank.row], seed=blank.seed)
+    cfg = replace(cfg, seed=blank.seed)
     with tempfile.TemporaryDirectory() as folder:
         started = time.process_time()
         rollout = track_motion.run(sim_scene, cfg=cfg, out=Path(folder), progress=QUIET)
