@@ -10,12 +10,16 @@ from numpy import ndarray
 from hsimul3r.artifacts import CameraRig, Capture, People, Provenance, SceneGeometry
 from hsimul3r.body.model import embedded_body
 from hsimul3r.conventions import KEYPOINTS
+from hsimul3r.export.scene import write_glb
 from hsimul3r.geometry.cameras import transform_cameras, transform_tracks
 from hsimul3r.geometry.floor import FOOT_KEYPOINTS, FloorModel, Plane, fit_floor, up_direction, world_from_floor
+from hsimul3r.geometry.overlay import PaintedMesh
 from hsimul3r.geometry.plane_match import PlaneMatch, match_plane
+from hsimul3r.geometry.tsdf import FusionConfig, fuse_views
 from hsimul3r.progress import Progress
 
 _FEET = [KEYPOINTS.index(name) for name in FOOT_KEYPOINTS]
+STONE = (168, 164, 156)
 _HIPS = [KEYPOINTS.index(name) for name in ("left_hip", "right_hip")]
 
 
@@ -24,6 +28,10 @@ class ReconstructSceneConfig:
     """How the floor is found."""
 
     floor: FloorModel = field(default_factory=FloorModel)
+    floor_of_photo: FloorModel = field(
+        default_factory=lambda: FloorModel(up=np.radians(12.0), most_tilt=np.radians(35.0))
+    )  # fmt: skip
+    """Of a single photo: no scene points and one camera, of which nobody knows how far down it looked; feet have to say it."""
     below_hips_m: float = 0.2
     reach_m: float = 5.0
     """Floor points lie at least this far below the lowest hips and within this distance of a person."""
@@ -37,27 +45,38 @@ class ReconstructSceneConfig:
     match: PlaneMatch = field(default_factory=PlaneMatch)
     min_gain: float = 0.02
     """Likeness that the pictures' floor must have over that of points and feet."""
+    surface: FusionConfig = field(default_factory=FusionConfig)
+    """Of the surface that is made of dense views, where there are any."""
 
 
 def run(
     capture: Capture, images: tuple[UInt8[ndarray, "height width 3"], ...], people: People, rig: CameraRig, *,
     cfg: ReconstructSceneConfig, out: Path, progress: Progress,
 ) -> SceneGeometry:  # fmt: skip
-    """Scene in the world frame (conventions.py): floor z = 0, origin below the first person, +Y ahead of the first camera."""
-    up = up_direction(rig.cameras, rig.skeletons, cfg.floor)
+    """Scene in the world frame (conventions.py): floor z = 0, origin below the first person, +Y ahead of the first camera.
+
+    Where the rig has dense views, their surface is written as `surface.glb` into `out`.
+    """
+    model = cfg.floor if rig.cameras.is_registered.sum() > 1 else cfg.floor_of_photo
+    up = up_direction(rig.cameras, rig.skeletons, model)
     feet, weights = _soles(people, rig, up, cfg)
     is_candidate = _may_be_floor(rig, up, cfg)
-    floor = fit_floor(rig.tracks.points[is_candidate], feet, weights, up, model=cfg.floor, seed=cfg.seed, trials=cfg.trials)
+    floor = fit_floor(rig.tracks.points[is_candidate], feet, weights, up, model=model, seed=cfg.seed, trials=cfg.trials)
     floor, likeness = _matched(images, people, rig, floor, feet, weights, cfg) if cfg.use_pictures else (floor, {})
     is_floor = is_candidate & (np.abs(floor.height(rig.tracks.points)) < cfg.inlier_m)
     first = rig.cameras.T_cam_world[int(np.argmax(rig.cameras.is_registered))]
     world = world_from_floor(floor, rig.skeletons[0][_HIPS].mean(0), first[2, :3])
+    cameras = transform_cameras(rig.cameras, world)
+    dense = tuple(replace(view, points=world.apply(view.points).astype(np.float32)) for view in rig.dense)
+    if dense:
+        vertices, faces = fuse_views(dense, cameras, cfg=cfg.surface)
+        write_glb([PaintedMesh(name="scene", vertices=vertices, faces=faces, color=STONE)], out / "surface.glb")
     return SceneGeometry(
         provenance=Provenance(
             adapter="floor and feet", seed=cfg.seed, scale_source=rig.provenance.scale_source, frame="world",
             licences=rig.provenance.licences,
         ),
-        cameras=transform_cameras(rig.cameras, world),
+        cameras=cameras,
         tracks=transform_tracks(rig.tracks, world),
         persons=rig.persons,
         skeletons=world.apply(rig.skeletons),
@@ -65,7 +84,7 @@ def run(
         rig_scale=1.0,
         is_floor_point=is_floor,
         report=_report(rig, floor, feet, weights, is_floor, up) | likeness,
-        dense=tuple(replace(view, points=world.apply(view.points).astype(np.float32)) for view in rig.dense),
+        dense=dense,
     )  # fmt: skip
 
 
