@@ -63,7 +63,10 @@ def with_seed(config: PipelineConfig) -> PipelineConfig:
 
 def chosen_models(config: PipelineConfig) -> tuple[str, ...]:
     """Names in the catalogue of the users' models that a configuration would run."""
-    choices = (config.people.pose, config.people.skeleton, config.object_views.segmenter, config.object_views.detector)
+    choices = (
+        config.people.pose, config.people.skeleton, config.cameras.photo, config.object_views.segmenter,
+        config.object_views.detector,
+    )  # fmt: skip
     by_path = {"dust3r": config.cameras.dust3r.weights}
     kinds = (*(one.kind for one in choices), config.objects.generator)
     return (*(kind for kind in kinds if kind in NAMES), *(name for name, path in by_path.items() if path))

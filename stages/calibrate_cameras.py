@@ -32,7 +32,9 @@ from hsimul3r.geometry.tracks import Correspondences, join_matches, no_tracks, s
 from hsimul3r.perception.identity import clothes_colour
 from hsimul3r.progress import Progress
 from stages.adapters import aliked_lightglue, colmap, dust3r
+from stages.adapters.choices import PhotoChoice, open_photo_model
 from stages.adapters.dust3r import Dust3rConfig
+from stages.adapters.photo_rig import rig_from_photo
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,8 @@ class CalibrateCamerasConfig:
     mapping: colmap.MappingConfig = field(default_factory=colmap.MappingConfig)
     dust3r: Dust3rConfig = field(default_factory=Dust3rConfig)
     """With weights given, DUSt3R relates the views in the place of features and mapping, and the rig holds its dense views."""
+    photo: PhotoChoice = field(default_factory=PhotoChoice)
+    """Of a single photo."""
     weights: BundleWeights = field(default_factory=BundleWeights)
     mask_margin_px: int = 6
     """Features this close to a person count as the person's."""
@@ -89,8 +93,11 @@ def run(
 ) -> CameraRig:  # fmt: skip
     """Rig in the frame of the first registered view, in metres by the people's statures.
 
-    Raises `NoOverlap` where fewer than two cameras can be related, or all photos were taken from one place.
+    Raises `NoOverlap` where fewer than two cameras can be related, or all photos were taken from one place, and what loading a
+    model's weights raises.
     """
+    if len(images) == 1:
+        return _single(capture, images[0], people, cfg)
     persons, sightings = _linked_people(people)
     problem = _pose_problem(capture, sightings, len(persons), cfg)
     dense = _dense_scene(capture, images, people, cfg, progress)
@@ -102,6 +109,16 @@ def run(
     if len(solution.problem.tracks.points) < cfg.min_tracks:
         _require_same_clothes(capture, images, people, cfg)
     return _rig(solution, persons, images, matches, cfg, dense)
+
+
+def _single(
+    capture: Capture, image: UInt8[ndarray, "height width 3"], people: People, cfg: CalibrateCamerasConfig
+) -> CameraRig:
+    """A learnt rig."""
+    model = open_photo_model(cfg.photo)
+    if model is None:
+        raise NoOverlap("there is one photo. Choose a model that sees cameras in one by --cameras.photo.kind ma_hmr, or:")
+    return rig_from_photo(model, capture, image, people)
 
 
 def _dense_scene(

@@ -30,6 +30,8 @@ class IngestCaptureConfig:
     working_size_px: int = 1280
     """Long side of the working images; smaller photos keep their size."""
     smallest_side_px: int = 160
+    fewest_photos: int = 2
+    """1 where a model sees the camera in a single photo (--cameras.photo.kind)."""
     most_photos: int = 16
     stature_range_m: tuple[float, float] = (0.8, 2.3)
     stature_m: float | None = None
@@ -76,8 +78,12 @@ def _photo_paths(scene: Path, cfg: IngestCaptureConfig) -> list[Path]:
     paths = sorted((path for path in scene.iterdir() if path.suffix.lower() in SUFFIXES), key=_natural_order)
     if not paths:
         raise BadCapture(scene, f"the folder holds no photo ({', '.join(SUFFIXES)})", "Put 2 to 16 photos of one moment there.")
-    if len(paths) == 1:
-        raise BadCapture(scene, "the folder holds one photo", "Cameras need at least two photos of the same moment.")
+    if len(paths) < cfg.fewest_photos:
+        raise BadCapture(
+            scene, "the folder holds one photo",
+            "Cameras need at least two photos of the same moment, or your weights of a model that sees them in one: "
+            "--cameras.photo.kind ma_hmr --capture.fewest-photos 1.",
+        )  # fmt: skip
     if len(paths) > cfg.most_photos:
         raise BadCapture(scene, f"the folder holds {len(paths)} photos", f"Keep the best {cfg.most_photos} or fewer.")
     return paths

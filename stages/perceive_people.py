@@ -80,7 +80,7 @@ def run(
 ) -> People:  # fmt: skip
     """People of all views with identities and masks; writes `keypoints_<view>.png` into `out`.
 
-    Raises `NoPerson` where no person is found, or none in two views.
+    Raises `NoPerson` where no person is found, or none in two views of several.
     """
     estimator, poser = open_pose_estimator(cfg.pose), open_skeleton_estimator(cfg.skeleton)
     found = [
@@ -89,7 +89,7 @@ def run(
     ]
     _require_people(capture, [len(people) for people in found])
     people = [person for view in found for person in view]
-    identities = link_people(tuple(_describe(p, capture, images, cfg) for p in people), cfg.identity)
+    identities = _identities(people, capture, images, cfg)
     if max(identities) < 0:
         raise NoPerson(f"People were found in {len(found)} photos, but nobody could be recognised in two of them.")
     views = tuple(replace(p.view, person=identity) for p, identity in zip(people, identities))
@@ -116,9 +116,18 @@ def _require_people(capture: Capture, counts: list[int]) -> None:
     seen = [v for v, count in enumerate(counts) if count]
     if not seen:
         raise NoPerson(f"No person was found in any of the {len(counts)} photos.")
-    if len(seen) == 1:
+    if len(seen) == 1 and len(counts) > 1:
         where = f"photo {seen[0] + 1} of {len(counts)}, {Path(capture.sources[seen[0]]).name}"
         raise NoPerson(f"A person was found in one photo only ({where}).")
+
+
+def _identities(
+    people: list[_Person], capture: Capture, images: tuple[UInt8[ndarray, "height width 3"], ...], cfg: PerceivePeopleConfig
+) -> tuple[int, ...]:
+    """Who is who across the photos; in a single one everybody is somebody else."""
+    if len(images) == 1:
+        return tuple(range(len(people)))
+    return tuple(link_people(tuple(_describe(p, capture, images, cfg) for p in people), cfg.identity))
 
 
 def _find_people(image: UInt8[ndarray, "height width 3"], view: int, cfg: PerceivePeopleConfig) -> list[_Person]:

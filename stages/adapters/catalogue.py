@@ -59,11 +59,18 @@ CATALOGUE: Final[tuple[ModelCard, ...]] = (
     ),
     ModelCard(
         name="sat_hmr", gives="all people of a photo, metric", licence="Apache-2.0 (code); SMPL body: non-commercial",
-        terms="restricted", parameters="", file="sat_hmr.pth", source="ChiSu001/SAT-HMR (GitHub)", option="",
+        terms="restricted", parameters="", file="sat_hmr.pth", source="ChiSu001/SAT-HMR (GitHub)",
+        option="cameras.photo.weights",
     ),
     ModelCard(
         name="ma_hmr", gives="all people of a photo, metric, and its focal length", licence="CC BY-NC 4.0",
-        terms="restricted", parameters="", file="ma_hmr.pth", source="MA-HMR's page", option="",
+        terms="restricted", parameters="", file="ma_hmr.pth", source="MA-HMR's page",
+        option="cameras.photo.weights",
+    ),
+    ModelCard(
+        name="smpl", gives="the body to which HMR2, SAT-HMR and MA-HMR give parameters",
+        licence="SMPL: non-commercial scientific research", terms="restricted", parameters="", file="SMPL_NEUTRAL.npz",
+        source="smpl.is.tue.mpg.de", option="cameras.photo.smpl",
     ),
     ModelCard(
         name="midi3d", gives="the objects of a photo as meshes",

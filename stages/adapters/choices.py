@@ -7,12 +7,15 @@ from typing import Literal
 from jaxtyping import UInt8
 from numpy import ndarray
 
+from hsimul3r.body.licensed import load_licensed_body
 from hsimul3r.conventions import OBJECT_CATEGORIES
 from hsimul3r.perception.segmenter import Segmenter
 from stages.adapters import nanodet
 from stages.adapters.catalogue import weights_path
 from stages.adapters.hmr2 import Hmr2Model
 from stages.adapters.nanodet import Detection
+from stages.adapters.photo_rig import PhotoModel
+from stages.adapters.sat_hmr import SatHmrModel
 from stages.adapters.vitpose import VitPose
 
 Detect = Callable[[UInt8[ndarray, "height width 3"], float], Sequence[Detection]]
@@ -56,6 +59,18 @@ class SkeletonChoice:
     device: str = "cpu"
 
 
+@dataclass(frozen=True, kw_only=True)
+class PhotoChoice:
+    """What says where people stand and how the camera sees, where there is one photo only."""
+
+    kind: Literal["none", "sat_hmr", "ma_hmr"] = "none"
+    weights: str = ""
+    """The published checkpoint."""
+    smpl: str = ""
+    """SMPL's .npz, to which the network's people belong."""
+    device: str = "cpu"
+
+
 def open_segmenter(choice: SegmenterChoice) -> Segmenter | None:
     """None for colours. Raises `WeightsNotGiven`, `BadWeights`, `WrongWeights`, `UnsafeWeights`."""
     match choice.kind:
@@ -91,3 +106,11 @@ def open_skeleton_estimator(choice: SkeletonChoice) -> Hmr2Model | None:
     if choice.kind == "blazepose":
         return None
     return Hmr2Model.load(weights_path("hmr2", choice.weights), device=choice.device)
+
+
+def open_photo_model(choice: PhotoChoice) -> PhotoModel | None:
+    """None where none is chosen. Raises as `open_segmenter` does, and `BadBody`."""
+    if choice.kind == "none":
+        return None
+    network = SatHmrModel.load(weights_path(choice.kind, choice.weights), choice.kind, device=choice.device)
+    return PhotoModel(name=choice.kind, network=network, smpl=load_licensed_body(weights_path("smpl", choice.smpl)))
