@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from hsimul3r.conventions import GRAVITY
+from hsimul3r.geometry.rotations import matrix_from_quaternion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,7 @@ class CostWeights:
     """Eq. 5."""
     missing_contact: float = 0.3
     penetration: float = 0.3
+    squeeze: float = 0.0
     effort: float = 0.02
     end_velocity: float = 5.0
 
@@ -86,6 +88,12 @@ def missing_contact(
     return (lack * is_held).sum(axis=-1) / np.maximum(is_held.sum(axis=-1), 1)
 
 
+def squeeze(force_n: Float[ndarray, "sims pairs"], mass_kg: float, body_weights: float = 5.0) -> Float[ndarray, "sims"]:
+    """Square of the force between a person and all objects, in units of so many body weights: far above what anybody needs to
+    sit or lean, and what a body between two armrests bears."""
+    return (force_n.sum(axis=-1) / (body_weights * mass_kg * GRAVITY)) ** 2
+
+
 def penetration(depth_m: Float[ndarray, "sims"], allowed_m: float = 0.02) -> Float[ndarray, "sims"]:
     """Depth beyond what is allowed, in units of it, at most 1."""
     return np.clip(depth_m / allowed_m - 1.0, 0.0, 1.0)
@@ -99,6 +107,5 @@ def effort(sample: Float[ndarray, "sims size"], scale: Float[ndarray, "size"]) -
 def points_of(
     position: Float[ndarray, "sims points 3"], quat: Float[ndarray, "sims points 4"], local: Float[ndarray, "points 3"]
 ) -> Float[ndarray, "sims points 3"]:
-    """World points that are fixed in moving frames, one per frame: p + l + 2 u x (w l + u x l), quaternion (w, u)."""
-    axis = quat[..., 1:]
-    return position + local + 2 * np.cross(axis, quat[..., :1] * local + np.cross(axis, local))
+    """World points that are fixed in moving frames, one per frame."""
+    return position + np.einsum("nkij,kj->nki", matrix_from_quaternion(quat), local)

@@ -1,12 +1,14 @@
 """Each setting of the scene term switches what it names, and nothing else does."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hsimul3r.artifacts import Rollout
 from hsimul3r.benchmark.interactions import sit_on_chair
+from hsimul3r.progress import Progress
 from hsimul3r.tracking.costs import CostWeights
 from hsimul3r.tracking.criteria import InteractionThresholds
 from hsimul3r.tracking.moment import MomentCost
@@ -80,7 +82,7 @@ def test_the_centre_term_is_least_at_the_middle_of_the_object_s_box(chair, moved
 def fallen(chair) -> Rollout:
     """A rollout in which everything rests where it was reconstructed, but no contact bears anything."""
     cfg = track_motion.TrackMotionConfig(controller="pd", hold_s=0.1)
-    rollout = track_motion.run(chair, cfg=cfg, out=None, progress=None)  # type: ignore[arg-type]
+    rollout = track_motion.run(chair, cfg=cfg, out=Path(), progress=Progress(None))
     still = np.repeat(rollout.qpos[:1], len(rollout.qpos), axis=0)
     return replace(
         rollout, qpos=still, qvel=np.zeros_like(rollout.qvel), contact_force_n=np.zeros_like(rollout.contact_force_n),
