@@ -30,6 +30,7 @@ Precision = Literal["float32", "bfloat16"]
 CONTAINERS: Final = (
     "omegaconf.dictconfig.DictConfig", "omegaconf.listconfig.ListConfig", "omegaconf.nodes.AnyNode",
     "omegaconf.base.ContainerMetadata", "omegaconf.base.Metadata", "typing.Any", "builtins.dict", "builtins.list",
+    "builtins.int", "builtins.float", "builtins.str", "builtins.bool",
     "numpy.dtype", "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar",
 )  # fmt: skip
 """What training programs leave in checkpoints beside weights. Read as `Inert`: none of these packages is imported."""
@@ -137,7 +138,7 @@ def _read_config(path: Path) -> Mapping[str, Any]:
 
 
 def _read_pickle(path: Path) -> Any:
-    allowed = [argparse.Namespace, *((Inert, name) for name in CONTAINERS)]
+    allowed = [argparse.Namespace, defaultdict, *((Inert, name) for name in CONTAINERS)]
     with torch.serialization.safe_globals(allowed):
         try:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
@@ -169,8 +170,8 @@ def _arguments_in(content: Any, path: Path) -> dict[str, Any]:
     arguments = content.get("args") if isinstance(content, dict) else None
     text = getattr(arguments, "model", None)
     if isinstance(arguments, Inert):
-        node = getattr(arguments, "_content", {}).get("model")
-        text = getattr(node, "_val", None)
+        nodes = getattr(arguments, "_content", None)
+        text = getattr(nodes.get("model"), "_val", None) if isinstance(nodes, dict) else None
     return parse_model_call(text, path) if isinstance(text, str) else {}
 
 
