@@ -136,3 +136,20 @@ def test_who_has_human_muscles_says_so():
     assert phc.stiffness[0] == 800.0 and phc.damping[0] == 80.0 and phc.limit_n_m[0] == 500.0
     np.testing.assert_array_equal(human.stiffness, phc.stiffness)
     assert (human.limit_n_m <= phc.limit_n_m).all() and human.limit_n_m[0] < 500.0
+
+
+@pytest.mark.slow
+def test_every_backend_gives_the_same_episodes(scene):
+    pytest.importorskip("mujoco_warp", reason="mujoco_warp is not installed")
+    from sim_envs.mujoco_warp import MujocoWarp
+
+    runs = []
+    for engine in (backend("mujoco_cpu"), MujocoWarp("cpu")):
+        env = ImitationEnvironment([Clip(scene=scene)], engine, replace(QUIET, episode_s=0.2), seed=0, threads=1)
+        env.reset()
+        rng = np.random.default_rng(0)
+        runs.append([env.step(0.3 * rng.normal(size=(4, 63))) for _ in range(8)])
+    assert any(outcome.is_over.any() for outcome in runs[0])
+    for one, other in zip(*runs):
+        np.testing.assert_allclose(one.observation, other.observation, atol=2e-3)
+        np.testing.assert_allclose(one.reward, other.reward, atol=1e-4)
