@@ -61,7 +61,7 @@ def test_arguments_in_omegaconf_are_read_without_the_package(tmp_path, monkeypat
         monkeypatch.setitem(sys.modules, module.__name__, module)
     config, node = dictconfig.DictConfig(), nodes.AnyNode()
     node._val, node._parent, config._content = CALL, config, {"model": node}
-    config._metadata = {"key_type": int, "resolver_cache": defaultdict(dict, a={"b": 1})}
+    config._metadata = {"key_type": int, "resolver_cache": defaultdict(dict)}
     torch.save({"args": config, "model": weights()}, tmp_path / "net.pth")
     monkeypatch.undo()
     assert read_checkpoint(tmp_path / "net.pth").arguments == ARGUMENTS
