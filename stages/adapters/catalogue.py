@@ -55,12 +55,12 @@ CATALOGUE: Final[tuple[ModelCard, ...]] = (
     ModelCard(
         name="hmr2", gives="SMPL pose of one person in a box", licence="MIT (code); SMPL body: non-commercial",
         terms="restricted", parameters="670 M", file="hmr2.ckpt", source="shubham-goel/4D-Humans (GitHub)",
-        option="people.skeleton.weights",
+        option="people.skeleton.weights", cost="2.9 CPU s a person, 2.9 GB",
     ),
     ModelCard(
         name="sat_hmr", gives="all people of a photo, metric", licence="Apache-2.0 (code); SMPL body: non-commercial",
-        terms="restricted", parameters="", file="sat_hmr.pth", source="ChiSu001/SAT-HMR (GitHub)",
-        option="cameras.photo.weights",
+        terms="restricted", parameters="222 M at ViT-B", file="sat_hmr.pth", source="ChiSu001/SAT-HMR (GitHub)",
+        option="cameras.photo.weights", cost="4.8 CPU s a photo, 1.4 GB",
     ),
     ModelCard(
         name="ma_hmr", gives="all people of a photo, metric, and its focal length", licence="CC BY-NC 4.0",

@@ -106,8 +106,8 @@ def sizes_of(weights: Mapping[str, Tensor], *, sees_field_of_view: bool) -> SatC
 
 
 def fit_picture(image: UInt8[ndarray, "height width 3"], input_size: int) -> FittedPicture:
-    """The photograph with its longer side at the network's size, padded."""
-    scale = input_size / max(image.shape[:2])
+    """The photograph with its longer side at the network's size (down to whole coarsest tokens), padded to these."""
+    scale = input_size // MULTIPLE * MULTIPLE / max(image.shape[:2])
     height, width = (max(round(n * scale), 1) for n in image.shape[:2])
     resized = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR), np.float32)
     normal = torch.from_numpy(((resized / 255 - IMAGE_MEAN) / IMAGE_STD).astype(np.float32)).permute(2, 0, 1)

@@ -168,3 +168,11 @@ def test_a_photo_is_fitted_and_padded():
     assert tuple(picture.image.shape) == (3, 112, 112)
     assert not picture.image[:, :, 75:].any()
     assert picture.image[:, 50, 50].numpy() == pytest.approx((1 - np.array(IMAGE_MEAN)) / IMAGE_STD, rel=1e-5)
+
+
+def test_no_photo_outgrows_the_networks_table_of_places():
+    """A side that is no multiple of the coarsest tokens is not padded beyond what the network knows."""
+    for shape in ((90, 60, 3), (40, 91, 3), (64, 64, 3)):
+        assert max(fit_picture(np.zeros(shape, np.uint8), 140).image.shape) <= 140
+    network = filled(SatHmr(replace(SAT, input_size=140)))
+    assert len(SatHmrModel(network).estimate(PHOTO, threshold=0.0).people) == 5

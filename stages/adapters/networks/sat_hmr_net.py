@@ -30,10 +30,10 @@ SMALLEST_FIELD_OF_VIEW = 0.08
 
 @dataclass(frozen=True, kw_only=True)
 class SatConfig:
-    """Sizes of `SatHmr`; the defaults are ViT-B/14."""
+    """Sizes of `SatHmr`; the defaults are ViT-B/14 at the paper's resolution: 1288 pixels, of which most are read at half."""
 
-    input_size: int = 644
-    """Longest side of a picture in pixels, a multiple of 28."""
+    input_size: int = 1288
+    """Longest side of a picture in pixels, a multiple of 56."""
     width: int = 768
     depth: int = 12
     heads: int = 12
@@ -50,7 +50,7 @@ class SatConfig:
     """Of a patch: someone is there."""
     scale_threshold: float = 0.5
     """Of a patch: who is there is small."""
-    grid_side: int = 32
+    grid_side: int = 64
     """Of the published files' grids of places in z-order, of which only the presence is kept."""
 
 
