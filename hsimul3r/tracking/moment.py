@@ -61,6 +61,8 @@ class MomentCost:
     """Per person: the entries of qvel of the person and of the objects."""
     qvel: Float[ndarray, "frames nv"]
     """Of the reference."""
+    pairs: tuple[tuple[int, ...], ...]
+    """Per person: all columns of the person in the contact readings."""
 
     @classmethod
     def of(cls, problem: TrackingProblem, simulation: Simulation, weights: CostWeights) -> Self:
@@ -79,6 +81,10 @@ class MomentCost:
             concerns=concerns.astype(float),
             dofs=tuple(np.flatnonzero(np.isin(owners, [person.name, *objects])) for person in problem.people),
             qvel=velocities(problem, simulation.qvel_names),
+            pairs=tuple(
+                tuple(i for i, name in enumerate(simulation.contact_names) if name.startswith(f"{person.name}/"))
+                for person in problem.people
+            ),
         )
 
     def __call__(self, simulation: Simulation, frame: Frame = 0) -> Float[ndarray, "sims people"]:
@@ -98,6 +104,7 @@ class MomentCost:
             total[:, i] += w.rotation * costs.rotation_error(q[:, i], person.quats[frame])
             total[:, i] += w.root * costs.root_error(x[:, i, 0], person.joints[frame, 0])
             total[:, i] += w.velocity * costs.velocity_error(qvel[:, self.dofs[i]], self.qvel[frame][..., self.dofs[i]])
+            total[:, i] += w.squeeze * costs.squeeze(force[:, self.pairs[i]], person.mass_kg)
             total[:, i] += w.missing_contact * self._missing(force, touches, person.mass_kg, frame)
         return total
 

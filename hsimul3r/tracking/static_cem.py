@@ -63,7 +63,7 @@ class StaticCemConfig:
     """Spread of the pose in units of POSE_SCALE; less where the pose is known and only its balance is sought."""
     offset_share: float = 0.8
     """Spread of the servo offsets in units of POSE_SCALE."""
-    weights: CostWeights = field(default_factory=lambda: CostWeights(scene=5.0))
+    weights: CostWeights = field(default_factory=lambda: CostWeights(scene=5.0, squeeze=0.1))
     """Eq. 5 counts for more than in a motion: a hand's way to a table costs as much in tracking as it gains at 2."""
 
 

@@ -47,6 +47,12 @@ def test_only_contacts_of_the_time_can_be_missed():
     np.testing.assert_allclose(costs.missing_contact(half, held, 70.0), [0.5, 1.0, 0.0])
 
 
+def test_squeeze_grows_with_the_square_of_all_forces():
+    weight = 70 * GRAVITY
+    force = np.array([[0.0, 0.0], [2.5 * weight, 2.5 * weight], [0.0, 10 * weight]])
+    np.testing.assert_allclose(costs.squeeze(force, 70.0), [0.0, 1.0, 4.0])
+
+
 def test_penetration_counts_beyond_what_is_allowed():
     np.testing.assert_allclose(costs.penetration(np.array([0.0, 0.02, 0.03, 1.0])), [0, 0, 0.5, 1.0])
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hsimul3r.benchmark.interactions import aligned_scene, lean_on_table, sit_on_chair, with_noise
+from hsimul3r.benchmark.interactions import aligned_scene, chair_boxes, furniture, lean_on_table, sit_on_chair, with_noise
 from hsimul3r.progress import Progress
 from hsimul3r.tracking.criteria import InteractionThresholds, interaction_criteria
 from hsimul3r.tracking.problem import tracking_problem
@@ -120,6 +120,19 @@ def test_a_noisy_lean_falls_under_pd_and_holds_under_sampling_control(simulated,
     rollout, is_stable = outcome(scene, "static", tmp_path)
     assert is_stable and rollout.report["is_certified"] == 1.0
     assert 0 < rollout.report["iterations"] <= 40
+
+
+@pytest.mark.slow
+def test_a_sitter_between_too_narrow_armrests_moves_the_thighs_together(simulated, tmp_path):
+    """Each armrest reaches 2 cm into a thigh: as reconstructed they press the sitter with ten times the weight."""
+    aligned = sit_on_chair()
+    old = aligned.assets[0]
+    seat, place = float(old.parts[4].vertices[:, 2].max()), tuple(old.T_world_object[:3, 3].tolist())
+    arms = tuple(((side * 0.187, 0.0, seat + 0.1), (0.02, 0.2, 0.1)) for side in (-1, 1))
+    narrow = furniture("chair", (*chair_boxes(seat), *arms), mass_kg=old.mass_kg, position=place)
+    scene = simulated(replace(aligned, assets=(narrow,)))
+    assert not outcome(scene, "pd", tmp_path)[1]
+    assert outcome(scene, "static", tmp_path)[1]
 
 
 def test_two_people_are_both_simulated(simulated, tmp_path):
