@@ -199,6 +199,16 @@ class MixedLayouts(Hsimul3rError):
         super().__init__(f"One policy cannot learn these clips: {what}. Train a policy for each layout of the scene.")
 
 
+class NothingToClone(Hsimul3rError):
+    """No replay of the solved rollouts held, so that there is nothing to start a policy from."""
+
+    def __init__(self, episodes: int):
+        super().__init__(
+            f"None of {episodes} replays of what sampling control found held from disturbed starts. Give --policy.cloning.rounds "
+            "0 to train without a warm start, or a smaller --policy.environment.noise.joint-rad."
+        )
+
+
 class PolicyMismatch(Hsimul3rError):
     """A policy file that does not fit the scene it was given for, or is no policy."""
 

@@ -15,9 +15,10 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from hsimul3r.artifacts import Artifact, Rollout, SimScene
+from hsimul3r.errors import NothingToClone
 from hsimul3r.files import write_whole
 from hsimul3r.progress import Progress
-from sim_envs.ppo.cloning import CloningConfig, clone, demonstrate
+from sim_envs.ppo.cloning import CloningConfig, Demonstrations, clone, demonstrate
 from sim_envs.ppo.environment import Clip, EnvironmentConfig, ImitationEnvironment
 from sim_envs.ppo.learner import Agent, PpoConfig, Progressed, learn, make_agent, resume_training, save_training
 from sim_envs.ppo.policy_file import description, write_policy
@@ -57,7 +58,7 @@ def run(
 ) -> TrainedPolicy:
     """Train on a scene and a rollout that solved it, and on `others`: folders of a scene and of its rollout in turn.
 
-    Raises `UnknownBackend`, `MissingPackage`, `MixedLayouts`, `NotOnePerson`, `NotFinite`.
+    Raises `UnknownBackend`, `MissingPackage`, `MixedLayouts`, `NotOnePerson`, `NothingToClone`, `NotFinite`.
     """
     from sim_envs import backend
 
@@ -106,27 +107,35 @@ def _begun(
     notes = training / "warm_start.json"
     if (training / CHECKPOINT).is_file():
         return resume_training(agent, training / CHECKPOINT, seed=cfg.seed), json.loads(notes.read_text())
+    report = _cloned(agent, worlds, clips, cfg, progress) if cfg.cloning.rounds else {}
+    write_policy(agent, details, training / WARM_START)
+    write_whole(notes, json.dumps(report))
+    save_training(agent, [], training / CHECKPOINT)
+    return [], report
+
+
+def _cloned(
+    agent: Agent, worlds: ImitationEnvironment, clips: Sequence[Clip], cfg: TrainPolicyConfig, progress: Progress
+) -> dict[str, float]:
+    """Clone what was solved; raises `NothingToClone`."""
     with progress.bar("demonstrations and cloning", len(clips) + cfg.cloning.epochs) as advance:
         shown = []
         for world, clip in zip(worlds.worlds, clips):
             shown.append(demonstrate(world, clip.solved, cfg.cloning))
             advance(1.0)
-        pairs = replace(
-            shown[0],
+        pairs = Demonstrations(
             observation=np.concatenate([d.observation for d in shown]),
             action=np.concatenate([d.action for d in shown]),
             held_share=float(np.mean([d.held_share for d in shown])),
         )
+        if not len(pairs.action):
+            raise NothingToClone(cfg.cloning.rounds * worlds.count)
         error = clone(agent, pairs, cfg.cloning, seed=cfg.seed, on_epoch=advance)
-    report = {
+    return {
         "demonstrated_pairs": float(len(pairs.action)),
         "demonstrations_held": pairs.held_share,
         "cloning_error_rad": error * cfg.environment.action_rad,
     }
-    write_policy(agent, details, training / WARM_START)
-    write_whole(notes, json.dumps(report))
-    save_training(agent, [], training / CHECKPOINT)
-    return [], report
 
 
 def _clips(folders: Iterable[Path]) -> list[Clip]:

@@ -28,7 +28,7 @@ class CloningConfig:
     """How much is demonstrated, and how it is learned."""
 
     rounds: int = 2
-    """Episodes of every simulation."""
+    """Episodes of every simulation; 0: no warm start."""
     first_share: float = 0.5
     """Of episodes that start where the rollout started, not somewhere in it."""
     epochs: int = 40

@@ -12,7 +12,7 @@ pytest.importorskip("onnx", reason="onnx is not installed (pip install -e '.[rl]
 from hsimul3r.artifacts import AlignedScene, Rollout, SimScene
 from hsimul3r.benchmark.interactions import sit_on_chair
 from hsimul3r.config import PipelineConfig
-from hsimul3r.errors import MixedLayouts, NoRun
+from hsimul3r.errors import MixedLayouts, NoRun, NothingToClone
 from hsimul3r.pipeline import build_simulation, hold, train
 from hsimul3r.progress import Progress
 from hsimul3r.run_store import RunStore
@@ -116,6 +116,14 @@ def test_clips_of_other_scenes_are_refused(scene, solved, tmp_path):
         artifact.save(tmp_path / name)
     with pytest.raises(MixedLayouts, match="chair / stool"):
         trained(scene, solved, tmp_path / "82_policy.tmp", tmp_path / "scene", tmp_path / "rollout")
+
+
+def test_without_anything_that_holds_there_is_no_warm_start(scene, solved, tmp_path):
+    fallen = replace(solved, ctrl=solved.ctrl + 0.6)
+    with pytest.raises(NothingToClone, match="None of 8 replays"):
+        trained(scene, fallen, tmp_path / "82_policy.tmp")
+    made = trained(scene, fallen, tmp_path / "82_policy.tmp", cfg=replace(CFG, cloning=CloningConfig(rounds=0)))
+    assert len(made.curve) == 2 and "demonstrated_pairs" not in made.report
 
 
 def test_the_curve_is_smoothed_over_the_updates_before():
