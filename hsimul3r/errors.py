@@ -204,8 +204,8 @@ class NothingToClone(Hsimul3rError):
 
     def __init__(self, episodes: int):
         super().__init__(
-            f"None of {episodes} replays of what sampling control found held from disturbed starts. Give --policy.cloning.rounds "
-            "0 to train without a warm start, or a smaller --policy.environment.noise.joint-rad."
+            f"None of {episodes} replays of what sampling control found held from disturbed starts. "
+            "Give --policy.cloning.rounds 0 to train without a warm start, or a smaller --policy.environment.noise.joint-rad."
         )
 
 
