@@ -55,9 +55,11 @@ class Sitter:
         return Leg(hip=90 + raised + pitch, abduct=abduct, turn=6, knee=knee, ankle=float(knee - 90 - raised - heel))
 
     def seated(self, start_s: float, end_s: float, thighs_s: tuple[float, float] | None = None) -> tuple[Hold, ...]:
-        """Buttocks on the seat, and thighs, for less time where `thighs_s` says so."""
-        first, last = thighs_s or (start_s, end_s)
-        thighs = [Hold(part=part, target=self.target, start_s=first, end_s=last, count=2) for part in THIGHS]
+        """Buttocks on the seat, and from `thighs_s[0]` to `thighs_s[1]` thighs; those of who leans back may rise off it."""
+        thighs = [
+            Hold(part=part, target=self.target, start_s=thighs_s[0], end_s=thighs_s[1], count=2)
+            for part in (THIGHS if thighs_s else ())
+        ]
         return Hold(part="buttocks", target=self.target, start_s=start_s, end_s=end_s, count=6), *thighs
 
     @property
@@ -127,7 +129,7 @@ def sit_back(stage: Stage) -> MotionPlan:
         Key(time_s=times[4], pose=leaning, pelvis_m=sitter.leaning_m),
     )
     back = Hold(part="back", target=sitter.target, start_s=times[3], end_s=FOREVER_S, count=5)
-    holds = (*sitter.seated(times[2], FOREVER_S, (times[3], FOREVER_S)), back)
+    holds = (*sitter.seated(times[2], FOREVER_S), back)
     on_seat = sitter.rests(sitter.pelvis_m, times[2], times[2]), sitter.rests(sitter.leaning_m, times[3], FOREVER_S)
     return _plan(stage, sitter, keys, holds, _rests(times[3], FOREVER_S), on_seat)
 
@@ -145,7 +147,7 @@ def rise_from_back(stage: Stage) -> MotionPlan:
     )
     back = Hold(part="back", target=sitter.target, start_s=0.0, end_s=times[1], count=5)
     on_seat = sitter.rests(sitter.leaning_m, 0.0, times[1]), sitter.rests(sitter.pelvis_m, times[2], times[2])
-    return _plan(stage, sitter, keys, (*sitter.seated(0.0, times[2], (0.0, times[1])), back), _rests(0.0, times[1]), on_seat)
+    return _plan(stage, sitter, keys, (*sitter.seated(0.0, times[2]), back), _rests(0.0, times[1]), on_seat)
 
 
 def reach_table(stage: Stage) -> MotionPlan:
@@ -167,7 +169,9 @@ def reach_table(stage: Stage) -> MotionPlan:
         Anchor(joint=f"{side}_wrist", place_m=wrist, start_s=t[2], end_s=t[3], is_wish=True),
         sitter.rests(sitter.pelvis_m, 0.0, FOREVER_S),
     )
-    plan = _plan(stage, sitter, tuple(keys), sitter.seated(0.0, FOREVER_S), _rests(0.0, FOREVER_S, (other,)), anchors)
+    plan = _plan(
+        stage, sitter, tuple(keys), sitter.seated(0.0, FOREVER_S, (0.0, FOREVER_S)), _rests(0.0, FOREVER_S, (other,)), anchors
+    )
     return replace(
         plan,
         objects=(stage.standing(), stage.standing(1, at=(sitter.pelvis_m[0], near - depth))),
