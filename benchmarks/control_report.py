@@ -16,6 +16,7 @@ LABELS: Final = {
     "coarse": "full, certified coarsely", "window": "window: Eq. 5",
 }  # fmt: skip
 COLORS: Final = {"pd": "#9d9d9d", "v2": "#f58518", "v3": "#b279a2", "full": "#4c78a8", "coarse": "#72b7b2", "window": "#4c78a8"}
+ORDER: Final = ("stand", "lean", "sit", "lie", "reach", "motion")
 NOISES: Final = {
     "none": "no noise", "mixed": "joints 6 deg, root 4 deg, 4 cm", "hard": "joints 10 deg, root 7 deg, 6 cm",
     "pipeline": "errors of the pipeline's people", "pipeline_objects": "errors of the pipeline's people and objects",
@@ -50,20 +51,27 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """A share over cases: its mean over seeds, and the seeds' lowest and highest."""
+    """A share of attempts, and the lowest and highest of the seeds that have all cases; nan where fewer than two have."""
 
     mean: float
     low: float
     high: float
 
+    @property
+    def has_spread(self) -> bool:
+        return self.low == self.low
+
     def __str__(self) -> str:
-        return f"{self.mean:.2f} [{self.low:.2f}, {self.high:.2f}]"
+        return f"{self.mean:.2f} [{self.low:.2f}, {self.high:.2f}]" if self.has_spread else f"{self.mean:.2f}"
 
 
 def share(outcomes: Sequence[Outcome], holds: Callable[[Outcome], bool]) -> Cell:
-    """Per seed, then over seeds."""
-    by_seed = [np.mean([holds(o) for o in outcomes if o.seed == seed]) for seed in sorted({o.seed for o in outcomes})]
-    return Cell(mean=float(np.mean(by_seed)), low=float(min(by_seed)), high=float(max(by_seed)))
+    """Over all attempts; the spread over seeds is that of like with like."""
+    cases = {o.case for o in outcomes}
+    by_seed = [[o for o in outcomes if o.seed == seed] for seed in {o.seed for o in outcomes}]
+    whole = [float(np.mean([holds(o) for o in found])) for found in by_seed if {o.case for o in found} == cases]
+    low, high = (min(whole), max(whole)) if len(whole) > 1 else (float("nan"), float("nan"))
+    return Cell(mean=float(np.mean([holds(o) for o in outcomes])), low=low, high=high)
 
 
 def write_report(outcomes: Sequence[Outcome], folder: Path) -> Path:
@@ -100,8 +108,9 @@ def figures(found: Sequence[Outcome]) -> dict[str, object]:
         "cases": len({o.case for o in found}),
         "seeds": len({o.seed for o in found}),
         "attempts": len(found),
-        "stable": [stable.mean, stable.low, stable.high],
-        "touches": [contact.mean, contact.low, contact.high],
+        "stable": stable.mean,
+        "stable_of_seeds": [stable.low, stable.high] if stable.has_spread else [],
+        "touches": contact.mean,
         "deviation_mm_stable_median": _median([o.deviation_mm for o in found if o.is_stable]),
         "deviation_mm_median": _median([o.deviation_mm for o in found]),
         "cpu_s_median": _median(cpu),
@@ -117,14 +126,14 @@ def figures(found: Sequence[Outcome]) -> dict[str, object]:
 
 def table(noise: str, groups: Groups) -> str:
     """One noise: a line a kind and row."""
-    head = ("kind", "row", "cases x seeds", "stable", "touches", "deviation mm (where stable)", "CPU s median / mean / 90%",
-            "CPU s per simulated s", "stable of certified", "iterations", "types 1/2/3/4")  # fmt: skip
+    head = ("kind", "row", "attempts (cases, seeds)", "stable", "touches", "deviation mm (where stable)",
+            "CPU s median / mean / 90%", "CPU s per simulated s", "stable of certified", "iterations", "types 1/2/3/4")  # fmt: skip
     lines = [f"## {NOISES[noise]}", "", "| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for (_, kind, row), found in _sorted(noise, groups):
         stable, contact = (share(found, holds) for holds in (lambda o: o.is_stable, lambda o: o.touches))
         cpu, of = [o.cpu_s for o in found], figures(found)
         cells = (
-            kind, LABELS[row], f"{of['cases']} x {of['seeds']}", str(stable), str(contact),
+            kind, LABELS[row], f"{len(found)} ({of['cases']}, {of['seeds']})", str(stable), str(contact),
             f"{_median([o.deviation_mm for o in found]):.0f} ({_median([o.deviation_mm for o in found if o.is_stable]):.0f})",
             f"{np.median(cpu):.1f} / {np.mean(cpu):.1f} / {np.percentile(cpu, 90):.1f}",
             f"{of['cpu_s_per_s_median']:.1f}",
@@ -137,8 +146,8 @@ def table(noise: str, groups: Groups) -> str:
 
 
 NOTES = """
-Shares are the mean over seeds of the share of cases, in brackets the lowest and highest seed. Deviation is the median over
-attempts of the joints' mean distance from the noisy reconstruction at the end. CPU seconds are of one thread, without building
+Shares are of attempts, in brackets the lowest and highest of the seeds that have all cases, where there are two. Deviation is
+the median over attempts of the joints' mean distance from the noisy reconstruction at the end. CPU seconds are of one thread, without building
 the scene and without the verdict. Types are those of Fig. 3: the object falls by itself, does not settle, contact is not held,
 stable.
 """
@@ -175,9 +184,10 @@ def _bars(axes: Axes, found: Sequence[tuple[tuple[str, str, str], list[Outcome]]
             axes.bar(place, _median([o.cpu_s for o in outcomes]), width, color=COLORS[row], label=LABELS[row])
             continue
         cell = share(outcomes, lambda o: o.is_stable)
-        spread = [[cell.mean - cell.low], [cell.high - cell.mean]]
+        spread = [[cell.mean - cell.low], [cell.high - cell.mean]] if cell.has_spread else None
         axes.bar(place, cell.mean, width, yerr=spread, capsize=3, color=COLORS[row], label=LABELS[row])
-        axes.text(place, min(cell.high + 0.02, 1.02), f"{cell.mean:.2f}", ha="center", fontsize=8)
+        above = cell.high if cell.has_spread else cell.mean
+        axes.text(place, above + 0.02, f"{cell.mean:.2f}", ha="center", fontsize=8)
     axes.set_xticks(range(len(kinds)), kinds)
     if not is_cost:
         axes.set_ylim(0, 1.1)
@@ -185,9 +195,8 @@ def _bars(axes: Axes, found: Sequence[tuple[tuple[str, str, str], list[Outcome]]
 
 def _sorted(noise: str, groups: Groups) -> list[tuple[tuple[str, str, str], list[Outcome]]]:
     order = list(LABELS)
-    kinds = list(dict.fromkeys(key[1] for key in groups))
     mine = [(key, found) for key, found in groups.items() if key[0] == noise]
-    return sorted(mine, key=lambda item: (kinds.index(item[0][1]), order.index(item[0][2])))
+    return sorted(mine, key=lambda item: (ORDER.index(item[0][1]), order.index(item[0][2])))
 
 
 def _median(values: Sequence[float]) -> float:
