@@ -127,7 +127,8 @@ def figures(found: Sequence[Outcome]) -> dict[str, object]:
 def table(noise: str, groups: Groups) -> str:
     """One noise: a line a kind and row."""
     head = ("kind", "row", "attempts (cases, seeds)", "stable", "touches", "deviation mm (where stable)",
-            "CPU s median / mean / 90%", "CPU s per simulated s", "stable of certified", "iterations", "types 1/2/3/4")  # fmt: skip
+            "CPU s median / mean / 90%", "CPU s per simulated s", "stable of certified", "iterations",
+            "types 1/2/3/4")  # fmt: skip
     lines = [f"## {NOISES[noise]}", "", "| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for (_, kind, row), found in _sorted(noise, groups):
         stable, contact = (share(found, holds) for holds in (lambda o: o.is_stable, lambda o: o.touches))
@@ -147,9 +148,9 @@ def table(noise: str, groups: Groups) -> str:
 
 NOTES = """
 Shares are of attempts, in brackets the lowest and highest of the seeds that have all cases, where there are two. Deviation is
-the median over attempts of the joints' mean distance from the noisy reconstruction at the end. CPU seconds are of one thread, without building
-the scene and without the verdict. Types are those of Fig. 3: the object falls by itself, does not settle, contact is not held,
-stable.
+the median over attempts of the joints' mean distance from the noisy reconstruction at the end. CPU seconds are of one thread,
+without building the scene and without the verdict. Types are those of Fig. 3: the object falls by itself, does not settle,
+contact is not held, stable.
 """
 
 
