@@ -56,11 +56,12 @@ class Sitter:
 
     def seated(self, start_s: float, end_s: float, thighs_s: tuple[float, float] | None = None) -> tuple[Hold, ...]:
         """Buttocks on the seat, and from `thighs_s[0]` to `thighs_s[1]` thighs; those of who leans back may rise off it."""
-        thighs = [
-            Hold(part=part, target=self.target, start_s=thighs_s[0], end_s=thighs_s[1], count=2)
-            for part in (THIGHS if thighs_s else ())
-        ]
-        return Hold(part="buttocks", target=self.target, start_s=start_s, end_s=end_s, count=6), *thighs
+        buttocks = Hold(part="buttocks", target=self.target, start_s=start_s, end_s=end_s, count=6)
+        if thighs_s is None:
+            return (buttocks,)
+        first, last = thighs_s
+        thighs = [Hold(part=part, target=self.target, start_s=first, end_s=last, count=2) for part in THIGHS]
+        return buttocks, *thighs
 
     @property
     def leaning_m(self) -> Place:
