@@ -109,9 +109,7 @@ def record(simulation: Simulation, problem: TrackingProblem, plans: Sequence[Pla
         execution.advance(ctrl[frame])
         moments.append(_moment(simulation, problem))
     columns = {name: np.stack([moment[name] for moment in moments]) for name in moments[0]}
-    return Recording(
-        ctrl=ctrl, has_diverged=simulation.has_diverged(), capped_steps=simulation.capped_steps(), **columns
-    )
+    return Recording(ctrl=ctrl, has_diverged=simulation.has_diverged(), capped_steps=simulation.capped_steps(), **columns)
 
 
 def soften(simulation: Simulation, recovery_s: float) -> None:
@@ -173,12 +171,13 @@ def peak_torques(ctrl_names: Sequence[str], torque: Float[ndarray, "frames nu"])
 def simulated_body(
     body: BodySequence, start: Float[ndarray, "3"], layout: HumanLayout, qpos: Float[ndarray, "frames nq"], fps: float
 ) -> BodySequence:
-    """A person's simulated motion in SMPL-X parameters, exactly; fingers, jaw and eyes stay as reconstructed.
+    """A person's simulated motion in SMPL-X parameters, exactly; fingers, jaw and eyes are as reconstructed at that time.
 
     `start` is where joint 0 of the reconstruction's first frame lies.
     """
     root, moved = layout.read_pose(qpos)
-    pose = np.repeat(body.pose[:1], len(qpos), axis=0)
+    frame = np.round(np.arange(len(qpos)) / fps * body.fps).astype(int)
+    pose = body.pose[np.minimum(frame, len(body.pose) - 1)]
     pose[:, : len(BODY_JOINTS)] = moved
     return replace(body, pose=pose, transl=body.transl[0] + root - start, fps=fps)
 

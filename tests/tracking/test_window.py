@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hsimul3r.benchmark.interactions import sit_on_chair
-from hsimul3r.conventions import BODY_JOINTS
+from hsimul3r.benchmark.interactions import lean_on_table, sit_on_chair, with_noise
+from hsimul3r.body.model import embedded_body
+from hsimul3r.conventions import BODY_JOINTS, SMPLX_JOINTS
 from hsimul3r.errors import NotForMotions
 from hsimul3r.progress import Progress
 from hsimul3r.tracking.controllers import controller_for
+from hsimul3r.tracking.criteria import InteractionThresholds, interaction_criteria
 from hsimul3r.tracking.problem import at_rate, tracking_problem
 from hsimul3r.tracking.recording import RecordConfig, SoftStart, replay
 from hsimul3r.tracking.sampling import antithetic
@@ -70,6 +72,7 @@ def rising(simulated):
     body = scene.bodies[0]
     pose = np.repeat(body.pose, FRAMES, axis=0)
     pose[:, BODY_JOINTS.index("spine1"), 0] += np.radians(50) * np.linspace(0, 1, FRAMES)
+    pose[:, SMPLX_JOINTS.index("left_index1"), 2] += np.linspace(0, 0.5, FRAMES)
     return replace(scene, bodies=(replace(body, pose=pose, transl=np.repeat(body.transl, FRAMES, axis=0), fps=30.0),))
 
 
@@ -103,6 +106,19 @@ def test_a_motion_takes_its_time_and_is_followed(rising, rollout):
     assert rollout.report["searches"] == 5
     assert rollout.body_deviation_m.max() < 0.12
     assert {"person0/buttocks/chair"} <= set(rollout.contact_names)
+
+
+def test_the_rollout_is_the_simulated_motion_in_smplx_parameters(rising, rollout):
+    """Forward kinematics puts joints where the engine had them; fingers move as reconstructed."""
+    body = rollout.bodies[0]
+    joints = embedded_body().joints(np.tile(body.betas, (len(body.pose), 1)), body.pose, body.transl)
+    judge = backend("mujoco_cpu").load(rising, count=len(rollout.qpos), timing=JUDGE, threads=1)
+    judge.reset(rollout.qpos)
+    position, _ = judge.body_poses([f"person0/{joint}" for joint in BODY_JOINTS])
+    np.testing.assert_allclose(joints[:, : len(BODY_JOINTS)], position, atol=1e-9)
+    curled = SMPLX_JOINTS.index("left_index1")
+    np.testing.assert_array_equal(body.pose[::2, curled], rising.bodies[0].pose[:, curled])
+    assert np.ptp(body.pose[:, curled, 2]) > 0.4
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -147,3 +163,23 @@ def test_auto_holds_poses_and_follows_motions(rising, simulated):
 def test_static_control_refuses_a_motion(rising, tmp_path):
     with pytest.raises(NotForMotions, match="16 frames"):
         tracked(rising, tmp_path, controller="static", fps=30.0)
+
+
+def turning_lean(simulated, seed):
+    """Somebody who leans on a table with the errors of a reconstruction, and turns the head by 30 degrees within a second."""
+    scene = simulated(with_noise(lean_on_table(), joint_deg=6, root_m=0.04, tilt_deg=4, seed=seed))
+    body = scene.bodies[0]
+    pose = np.repeat(body.pose, 31, axis=0)
+    pose[:, BODY_JOINTS.index("neck"), 1] += np.radians(30) * np.linspace(0, 1, 31)
+    return replace(scene, bodies=(replace(body, pose=pose, transl=np.repeat(body.transl, 31, axis=0), fps=30.0),))
+
+
+@pytest.mark.slow
+def test_a_noisy_motion_falls_under_pd_and_is_followed_by_the_window(simulated, tmp_path):
+    scene = turning_lean(simulated, seed=1)
+    problem = at_rate(tracking_problem(scene), 60.0)
+    held = {}
+    for controller in ("pd", "window"):
+        rollout, _ = tracked(scene, tmp_path, controller=controller, window=WindowConfig(), rest_s=1.0)
+        held[controller] = all(c.holds for c in interaction_criteria(rollout, problem, InteractionThresholds()))
+    assert held == {"pd": False, "window": True}
