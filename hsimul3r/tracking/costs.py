@@ -99,7 +99,7 @@ def penetration(depth_m: Float[ndarray, "sims"], allowed_m: float = 0.02) -> Flo
     return np.clip(depth_m / allowed_m - 1.0, 0.0, 1.0)
 
 
-def effort(sample: Float[ndarray, "sims size"], scale: Float[ndarray, "size"]) -> Float[ndarray, "sims"]:
+def effort(sample: Float[ndarray, "*sims size"], scale: Float[ndarray, "size"]) -> Float[ndarray, "*sims"]:
     """Mean squared change of the reconstruction, in units of the expected error."""
     return ((sample / scale) ** 2).mean(axis=-1)
 

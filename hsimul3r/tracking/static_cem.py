@@ -1,7 +1,7 @@
 """Sampling control of a static interaction: a cross-entropy search over where people start and what their servos are asked.
 
-A sample moves each person's root and pose and offsets the targets of legs and trunk, and is simulated for a few seconds in the
-coarse simulation (shooting). Four details make it cheap: antithetic samples, a cost capped per frame, rank weights, and an end
+A sample moves each person's root and pose, lets limbs go some of the way to their contacts, offsets the targets of legs and
+trunk, and is simulated for a few seconds in the coarse simulation (shooting). Four details make it cheap: antithetic samples, a cost capped per frame, rank weights, and an end
 as soon as the mean is certified in the fine simulation that will judge it. With several people each has its own cost and its
 own ranking of the same simulations.
 """
@@ -16,6 +16,7 @@ from numpy import ndarray
 
 from hsimul3r.conventions import BODY_JOINTS, SMPLX_PARENTS
 from hsimul3r.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle, matrix_from_quaternion
+from hsimul3r.tracking import costs
 from hsimul3r.tracking.costs import CostWeights
 from hsimul3r.tracking.layout import HumanLayout
 from hsimul3r.tracking.moment import MomentCost
@@ -232,6 +233,5 @@ def shooting_cost(
         if frame >= frames - end:
             capped = cfg.end_weight * capped + np.minimum(moment.end_velocity(simulation), 1.0)
         total += capped
-    change = ((samples / space.scale) ** 2).mean(axis=-1)
-    cost = total / frames + cfg.weights.effort * change
+    cost = total / frames + cfg.weights.effort * costs.effort(samples, space.scale)
     return np.where(np.isfinite(cost) & ~simulation.has_diverged()[:, None], cost, 1e6)

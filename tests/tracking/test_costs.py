@@ -47,6 +47,11 @@ def test_only_contacts_of_the_time_can_be_missed():
     np.testing.assert_allclose(costs.missing_contact(half, held, 70.0), [0.5, 1.0, 0.0])
 
 
+def test_effort_is_one_where_every_change_is_as_expected():
+    scale = np.array([0.1, 0.02])
+    np.testing.assert_allclose(costs.effort(np.stack([0 * scale, scale, -2 * scale]), scale), [0, 1, 4])
+
+
 def test_squeeze_grows_with_the_square_of_all_forces():
     weight = 70 * GRAVITY
     force = np.array([[0.0, 0.0], [2.5 * weight, 2.5 * weight], [0.0, 10 * weight]])
