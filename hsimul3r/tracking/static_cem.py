@@ -1,9 +1,9 @@
 """Sampling control of a static interaction: a cross-entropy search over where people start and what their servos are asked.
 
 A sample moves each person's root and pose, lets limbs go some of the way to their contacts, offsets the targets of legs and
-trunk, and is simulated for a few seconds in the coarse simulation (shooting). Four details make it cheap: antithetic samples, a cost capped per frame, rank weights, and an end
-as soon as the mean is certified in the fine simulation that will judge it. With several people each has its own cost and its
-own ranking of the same simulations.
+trunk, and is simulated for a few seconds in the coarse simulation (shooting). Four details make it cheap: antithetic samples, a
+cost capped per frame, rank weights, and an end as soon as the mean is certified in the fine simulation that will judge it. With
+several people each has its own cost and its own ranking of the same simulations.
 """
 
 from collections.abc import Callable, Sequence
