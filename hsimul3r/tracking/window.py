@@ -24,8 +24,9 @@ from hsimul3r.tracking.sampling import JOINT_KINDS, SUPPORT, antithetic, leaders
 from hsimul3r.tracking.simulation import Simulation
 from hsimul3r.tracking.static_cem import StaticCemConfig
 
-CANDIDATES = 4
-"""Compared in the fine simulation: the mean, the samples' best, what is left of the last window's plan, and no offset."""
+CANDIDATES = 5
+"""Compared in the fine simulation: the mean, the samples' best, what is left of the last window's plan, no offset, and holding
+the present offset still."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,8 @@ class WindowConfig:
     end_s: float = 0.2
     """Final part of the horizon, which counts `end_weight` times."""
     end_weight: float = 2.0
+    stillness: float = 0.25
+    """By how much of its cost holding still may be worse than moving on, once the motion is over."""
     weights: CostWeights = field(default_factory=lambda: CostWeights(effort=0.01))
     start: StaticCemConfig = field(
         default_factory=lambda: StaticCemConfig(samples=48, max_iterations=8, check_every=1, horizon_s=1.5, horizon_growth=4)
@@ -204,12 +207,12 @@ class WindowPlanner:
         start: tuple[Float[ndarray, "nq"], Float[ndarray, "nv"]],
         mean: Float[ndarray, "people knots 63"],
         horizon: Horizon,
-    ) -> Float[ndarray, "people knots 63"]:
-        """The best offsets found from a state of the fine simulation; `mean` is where to look first."""
-        first, leader = mean, mean
+    ) -> tuple[Float[ndarray, "people knots 63"], int]:
+        """The best offsets found from a state of the fine simulation and the iterations taken; `mean` is where to look first."""
+        first, leader, iteration = mean, mean, 0
         scale = np.broadcast_to(self.space.scale, mean.shape[1:])
         spread, mixing = np.tile(scale, (len(mean), 1, 1)), persistent(mean.shape[1], self.cfg.persistence)
-        for _ in range(self.cfg.iterations):
+        for iteration in range(1, self.cfg.iterations + 1):
             samples = antithetic(rng, mean, spread, self.cfg.samples, mixing=mixing)
             samples[-1] = leader
             cost = self.cost(samples, start, horizon, self.coarse)
@@ -217,9 +220,12 @@ class WindowPlanner:
             mean, spread = update(samples, cost, mean, spread, scale, self.cfg)
             if cost.min(axis=0).max() <= self.cfg.good_cost:
                 break
-        candidates = np.stack([mean, leader, first, np.zeros_like(mean)])
-        cost = self.cost(candidates, start, horizon, self.fine)
-        return candidates[cost.sum(axis=1).argmin()]
+        still = np.repeat(first[:, :1], mean.shape[1], axis=1)
+        candidates = np.stack([mean, leader, first, np.zeros_like(mean), still])
+        cost = self.cost(candidates, start, horizon, self.fine).sum(axis=1)
+        if horizon.frame >= self.space.problem.frames - 1:
+            cost[-1] /= 1.0 + self.cfg.stillness
+        return candidates[cost.argmin()], iteration
 
     def cost(
         self,
@@ -270,14 +276,14 @@ def track(
     while len(ctrl) < frames:
         horizon = planner.horizon(len(ctrl))
         qpos, qvel = execution.simulation.state()
-        best = planner.search(rng, (qpos[0], qvel[0]), mean, horizon)
+        best, iterations = planner.search(rng, (qpos[0], qvel[0]), mean, horizon)
         for command in planner.space.commands(best[None], horizon)[: planner.commit]:
             for _ in range(min(planner.frames, frames - len(ctrl))):
                 execution.advance(command)
                 ctrl.append(command[0])
         mean = shifted(best, planner.commit * planner.step_s / planner.cfg.knot_s)
         searches += 1
-        simulated_s += len(horizon.basis) * planner.step_s * planner.cfg.iterations * planner.cfg.samples
+        simulated_s += len(horizon.basis) * planner.step_s * iterations * planner.cfg.samples
         on_search(1.0)
     plan = Plan(qpos=start.qpos, qvel=start.qvel, ctrl=np.stack(ctrl))
     return WindowSolution(plan=plan, searches=searches, simulated_s=simulated_s)

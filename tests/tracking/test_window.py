@@ -144,7 +144,7 @@ def searched(scene, threads):
     horizon = planner.horizon(6)
     samples = np.random.default_rng(0).normal(0, 0.05, (8, 1, horizon.basis.shape[1], 63))
     start = scene.qpos, np.zeros(len(coarse.qvel_names))
-    found = planner.search(np.random.default_rng(0), start, samples[0], horizon)
+    found, _ = planner.search(np.random.default_rng(0), start, samples[0], horizon)
     return planner.cost(samples, start, horizon, planner.coarse), found
 
 
