@@ -208,11 +208,12 @@ class WindowPlanner:
         mean: Float[ndarray, "people knots 63"],
         horizon: Horizon,
     ) -> tuple[Float[ndarray, "people knots 63"], int]:
-        """The best offsets found from a state of the fine simulation and the iterations taken; `mean` is where to look first."""
-        first, leader, iteration = mean, mean, 0
+        """The best offsets found from a state of the fine simulation, and the iterations taken; the search begins at `mean`."""
+        first, leader, spent = mean, mean, 0
         scale = np.broadcast_to(self.space.scale, mean.shape[1:])
         spread, mixing = np.tile(scale, (len(mean), 1, 1)), persistent(mean.shape[1], self.cfg.persistence)
-        for iteration in range(1, self.cfg.iterations + 1):
+        while spent < self.cfg.iterations:
+            spent += 1
             samples = antithetic(rng, mean, spread, self.cfg.samples, mixing=mixing)
             samples[-1] = leader
             cost = self.cost(samples, start, horizon, self.coarse)
@@ -225,7 +226,7 @@ class WindowPlanner:
         cost = self.cost(candidates, start, horizon, self.fine).sum(axis=1)
         if horizon.frame >= self.space.problem.frames - 1:
             cost[-1] /= 1.0 + self.cfg.stillness
-        return candidates[cost.argmin()], iteration
+        return candidates[cost.argmin()], spent
 
     def cost(
         self,
