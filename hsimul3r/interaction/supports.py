@@ -33,6 +33,8 @@ class SupportConfig:
     """Narrowest slab."""
     sink_m: float = 0.01
     """Skin may be this deep in a slab's top: captured bodies do."""
+    settle_m: float = 0.02
+    """A slab lower by this is as good, where it can be larger: soft parts sink in now and then."""
     lower_m: float = 0.08
     """A slab is lowered by at most this where the person also passes through it."""
     clearance_m: float = 0.06
@@ -117,10 +119,20 @@ def build_supports(
     cfg = cfg or SupportConfig()
     raised = [rest for rest in rests if not rest.is_on_floor and not rest.needs_grip]
     swept = Swept.of(moves, faces, cfg) if raised else None
-    groups = _grouped(raised, cfg)
-    blocks = [_block(group, swept, cfg) if swept else [] for group in groups]
-    assets = _assets([boxes for boxes in blocks if boxes], cfg)
-    carried = {id(rest): boxes[0] for group, boxes in zip(groups, blocks) if boxes for rest in group}
+    blocks, carried = [], {}
+    waiting = _grouped(raised, cfg)
+    while waiting and swept is not None:
+        group = waiting.pop()
+        boxes = _block(group, swept, cfg)
+        on_it = [rest for rest in group if boxes and _nearest(rest, boxes[0], cfg) is not None]
+        beside = [rest for rest in group if not any(rest is other for other in on_it)]
+        if on_it:
+            blocks.append(boxes)
+            carried |= {id(rest): boxes[0] for rest in on_it}
+            waiting += _grouped(beside, cfg)
+        elif len(group) > 1:
+            waiting += [[rest] for rest in group]
+    assets = _assets(blocks, cfg)
     contacts, missing = [], [rest for rest in rests if rest.needs_grip]
     for rest in rests:
         if rest.is_on_floor:
@@ -154,13 +166,27 @@ def _block(rests: Sequence[Rest], swept: Swept, cfg: SupportConfig) -> list[Box]
     widen = np.maximum(cfg.least_m / 2 - np.ptp(skin, axis=0) / 2, cfg.edge_m)
     limit = swept.cells(np.stack([skin.min(axis=0) - widen, skin.max(axis=0) + widen]))
     height = max(rests, key=lambda rest: rest.last - rest.first).height_m
+    found = _slab(height, limit, swept, cfg)
+    if found is None:
+        return []
+    slab, top = found
+    layers = _layers(slab, top - cfg.slab_m, swept, cfg)
+    return [swept.box(slab, max(top - cfg.slab_m, 0.0), top), *layers] if layers is not None else []
+
+
+def _slab(
+    height: float, limit: Int[ndarray, "2 2"], swept: Swept, cfg: SupportConfig
+) -> tuple[Int[ndarray, "2 2"], float] | None:
+    """Cells and top of the largest slab that is as good as at the height of the skin, else of the highest below it."""
+    wide: list[tuple[Int[ndarray, "2 2"], float]] = []
     for lowered in np.arange(0.0, cfg.lower_m, 0.01):
+        if wide and lowered > cfg.settle_m:
+            break
         top = height - lowered
         slab = _largest(swept.free(top - cfg.slab_m, top - cfg.sink_m, 0.0), limit, limit)
         if slab is not None and (slab[1] - slab[0] + 1).min() * cfg.cell_m >= cfg.least_m / 2:
-            layers = _layers(slab, top - cfg.slab_m, swept, cfg)
-            return [swept.box(slab, max(top - cfg.slab_m, 0.0), top), *layers] if layers is not None else []
-    return []
+            wide.append((slab, float(top)))
+    return max(wide, key=lambda item: int(np.prod(item[0][1] - item[0][0] + 1)), default=None)
 
 
 def _layers(slab: Int[ndarray, "2 2"], top: float, swept: Swept, cfg: SupportConfig) -> list[Box] | None:
@@ -230,15 +256,20 @@ def _asset(name: str, boxes: Sequence[Box], cfg: SupportConfig) -> ObjectAsset:
     )  # fmt: skip
 
 
-def _touching(person: int, rest: Rest, slab: Box, assets: Sequence[ObjectAsset], cfg: SupportConfig) -> Contact | None:
-    """The contact of a rest with its slab; None where the slab had to make way for the person elsewhere in the motion."""
+def _nearest(rest: Rest, slab: Box, cfg: SupportConfig) -> Float[ndarray, "3"] | None:
+    """The point of a slab's top under a rest; None where the slab had to make way for the person elsewhere in the motion."""
     inside = np.clip(rest.skin[:, :2], slab.low[:2], slab.high[:2])
     beside = np.linalg.norm(rest.skin[:, :2] - inside, axis=1)
-    above = rest.skin[:, 2] - slab.high[2]
-    nearest = int(np.hypot(beside, above).argmin())
+    nearest = int(np.hypot(beside, rest.skin[:, 2] - slab.high[2]).argmin())
     if beside[nearest] > cfg.touch_m or abs(rest.height_m - slab.high[2]) > cfg.touch_m + cfg.join_height_m:
         return None
-    point = np.array([*inside[nearest], slab.high[2]])
+    return np.array([*inside[nearest], slab.high[2]])
+
+
+def _touching(person: int, rest: Rest, slab: Box, assets: Sequence[ObjectAsset], cfg: SupportConfig) -> Contact | None:
+    point = _nearest(rest, slab, cfg)
+    if point is None:
+        return None
     owner = next(asset for asset in assets if _holds(asset, point))
     return _contact(person, rest, owner.name, point, float(rest.height_m - slab.high[2]))
 
