@@ -374,3 +374,23 @@ class ExternalFailed(Hsimul3rError):
     def __init__(self, program: str, what: str, log: str):
         said = f" It said last:\n{log}" if log else ""
         super().__init__(f"'{program}' {what}. Run it by hand to see why, or raise its time limit.{said}")
+
+
+class NoDataset(Hsimul3rError):
+    """A folder without training objects."""
+
+    def __init__(self, folder: Path):
+        super().__init__(
+            f"Folder '{folder}' holds no training objects. Make them first: "
+            "python -m hsimul3r.generator.flow.build_dataset --out FOLDER"
+        )
+
+
+class NoGeneratorWeights(Hsimul3rError):
+    """The embedded generator was asked for an object, and nobody has trained it yet."""
+
+    def __init__(self, folder: Path):
+        super().__init__(
+            f"The embedded generator has no weights in '{folder}': none are shipped yet. Train them with python -m "
+            "hsimul3r.generator.flow.train (see docs/models.md), or use --objects.generator parametric."
+        )
