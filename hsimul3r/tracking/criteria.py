@@ -183,7 +183,7 @@ def _still(rollout: Rollout, window: slice, limits: InteractionThresholds) -> It
 def _contacts(rollout: Rollout, problem: TrackingProblem, frames: slice, limits: InteractionThresholds) -> Iterator[Criterion]:
     weight = {person.name: person.mass_kg * GRAVITY for person in problem.people}
     contacts = labelled_contacts(rollout, problem)
-    if not contacts:
+    if not contacts and problem.objects:
         yield at_least("contact", UNLABELLED, 0.0, 1.0)
     for (person, name), contact in contacts.items():
         ratio = contact.force_n[frames][contact.is_held[frames]] / weight[person]
