@@ -1,12 +1,14 @@
 """What a rollout must satisfy, on rollouts with altered readings."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hsimul3r.benchmark.interactions import sit_on_chair
 from hsimul3r.conventions import GRAVITY
+from hsimul3r.progress import Progress
 from hsimul3r.tracking.criteria import InteractionThresholds, interaction_criteria
 from hsimul3r.tracking.problem import tracking_problem
 from stages import track_motion
@@ -20,7 +22,7 @@ def chair(simulated):
 @pytest.fixture(scope="module")
 def rollout(chair):
     cfg = track_motion.TrackMotionConfig(controller="pd", hold_s=0.6)
-    return track_motion.run(chair, cfg=cfg, out=None, progress=None)  # type: ignore[arg-type]
+    return track_motion.run(chair, cfg=cfg, out=Path(), progress=Progress())
 
 
 def peak(chair, rollout):
