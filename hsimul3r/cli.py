@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Union
@@ -71,19 +71,35 @@ class Reconstruct(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class ImportMotion(Command):
-    """A captured motion (.amc with its .asf, or AMASS' .npz) to a scene with the furniture it needs, ready to simulate."""
+    """A motion to a scene with the furniture it needs, ready to simulate: captured (.amc with its .asf, AMASS' .npz), or
+    estimated from a video by GVHMR, WHAM, TRAM, PHALP or VideoMimic (.pt, .pkl, .npy, .h5)."""
 
     file: tyro.conf.Positional[Path]
     """The motion; what it is called names the run."""
     asf: Path | None = None
     """Skeleton of an .amc; by default the only .asf beside it, or that of CMU's naming (01_08.amc, 01.asf)."""
+    tool: str | None = None
+    """Program that estimated the motion (gvhmr, wham, tram, phalp, videomimic), found by the file's content by default."""
+    person: str | None = None
+    """Whose motion to take of several; by default of the one who is there longest."""
+    fps: float | None = None
+    """Rate of the video of an estimated motion, 30 by default."""
+    stature: float | None = None
+    """Height of the person in metres."""
+
+    def settings(self) -> PipelineConfig:
+        """The configuration with this command's own options in it."""
+        own = {"tool": self.tool, "person": self.person, "video_fps": self.fps}
+        motion = self.cfg.motion
+        estimate = replace(motion.estimate, **{name: value for name, value in own.items() if value is not None})
+        return replace(self.cfg, motion=replace(motion, estimate=estimate, stature_m=self.stature or motion.stature_m))
 
     def run(self, console: Console) -> None:
         from hsimul3r.motions.files import copy_motion, motion_files
         from hsimul3r.pipeline import import_captured
         from hsimul3r.report import write_report
 
-        files, cfg = motion_files(self.file, self.asf), with_seed(self.cfg)
+        files, cfg = motion_files(self.file, self.asf), with_seed(self.settings())
         with RunStore(new_run(self.runs, self.file.with_suffix(""), self.file), Progress(console)) as store:
             motion = copy_motion(files, store.folder / "motion")
             (store.folder / "source").write_text(str(self.file.resolve()))

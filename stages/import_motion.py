@@ -1,4 +1,4 @@
-"""A captured motion as a scene: our body moving as captured, and the furniture that it must have rested on."""
+"""A captured or estimated motion as a scene: our body moving as captured, and the furniture that it must have rested on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hsimul3r.artifacts import AlignedScene, BodySequence, Cameras, PointTracks, Provenance
+from hsimul3r.artifacts import AlignedScene, BodySequence, Cameras, PointTracks, Provenance, ScaleSource
 from hsimul3r.body.model import SmplxFormatBody, embedded_body
 from hsimul3r.conventions import SMPLX_JOINTS
 from hsimul3r.errors import BadMotion
@@ -15,10 +15,13 @@ from hsimul3r.interaction.supports import SupportConfig, Supports, build_support
 from hsimul3r.motions.amass import read_amass_motion
 from hsimul3r.motions.asfamc import read_amc, read_asf
 from hsimul3r.motions.correspondence import targets_of
+from hsimul3r.motions.estimates import EstimateConfig, read_estimate
+from hsimul3r.motions.files import estimate_in
 from hsimul3r.motions.fit import MotionFitConfig, fit_motion
 from hsimul3r.progress import Progress
 
 TERMS = "motion capture: under the terms of its source"
+DEFAULT_STATURE_M = 1.70
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,23 +36,33 @@ class ImportMotionConfig:
     end_s: float | None = None
     """Part of the motion to take."""
     stature_m: float | None = None
-    """Of the person; by default that of the captured skeleton, for an .npz of another body 1.70 m."""
+    """Of the person; by default that of the captured skeleton, for an .npz or an estimate of another body 1.70 m."""
+    estimate: EstimateConfig = field(default_factory=EstimateConfig)
+    """Of the files that programs which estimate motion from video leave."""
     fit: MotionFitConfig = field(default_factory=MotionFitConfig)
     rest: RestConfig = field(default_factory=RestConfig)
     supports: SupportConfig = field(default_factory=SupportConfig)
 
 
 def run(source: Path, *, cfg: ImportMotionConfig, out: Path, progress: Progress) -> AlignedScene:
-    """`source` is a folder with one .npz, or one .amc and its .asf. Raises `BadMotion`, `NotFinite`."""
-    model = embedded_body()
-    with progress.bar("fitting the body", 1) as advance:
-        body = on_floor(model, _part(source, _read(source, model, cfg), cfg), cfg.rest)
-        advance(1.0)
+    """`source` is a folder made by `motions.files.copy_motion`.
+
+    Raises `BadMotion`, `BadForeignFile`, `UnsafeFile`, `NotFinite`.
+    """
+    model, estimate = embedded_body(), estimate_in(source)
+    if estimate is not None:
+        read, provenance = _estimated(estimate, model, cfg, progress)
+    else:
+        with progress.bar("fitting the body", 1) as advance:
+            read = _part(source, _captured(source, model, cfg), cfg)
+            advance(1.0)
+        provenance = _provenance("motion capture", "given", (TERMS,))
+    body = on_floor(model, read, cfg.rest)
     moves = Moves.of(model, body)
     rests = rests_of(moves, cfg.rest)
     supports = build_supports(moves, rests, model.faces, person=body.person, cfg=cfg.supports)
     return AlignedScene(
-        provenance=Provenance(adapter="motion capture", scale_source="given", frame="world", licences=(TERMS,)),
+        provenance=provenance,
         body_model=model.name,
         bodies=(body,),
         assets=supports.assets,
@@ -67,10 +80,28 @@ def on_floor(model: SmplxFormatBody, body: BodySequence, cfg: RestConfig) -> Bod
     return replace(body, transl=body.transl - [*pelvis[:2], floor], report={**body.report, "floor_m": floor})
 
 
-def _read(source: Path, model: SmplxFormatBody, cfg: ImportMotionConfig) -> BodySequence:
+def _provenance(adapter: str, scale_source: ScaleSource, licences: tuple[str, ...]) -> Provenance:
+    return Provenance(adapter=adapter, scale_source=scale_source, frame="world", licences=licences)
+
+
+def _estimated(
+    path: Path, model: SmplxFormatBody, cfg: ImportMotionConfig, progress: Progress
+) -> tuple[BodySequence, Provenance]:
+    """The chosen person's motion; says whom it chose of several."""
+    found = read_estimate(
+        path, model, fps=cfg.fps, start_s=cfg.start_s, end_s=cfg.end_s, stature_m=cfg.stature_m or DEFAULT_STATURE_M,
+        cfg=cfg.estimate,
+    )  # fmt: skip
+    if found.people_count > 1:
+        progress.say(f"People: {found.people}; imported: '{found.chosen}' (another by --person)")
+    report = {"people_in_file": float(found.people_count), "frames_filled": float(found.frames_filled)}
+    return replace(found.body, report=report), _provenance(found.tool, "stature", found.licences)
+
+
+def _captured(source: Path, model: SmplxFormatBody, cfg: ImportMotionConfig) -> BodySequence:
     npz = sorted(source.glob("*.npz"))
     if npz:
-        return read_amass_motion(npz[0], model, fps=cfg.fps, stature_m=cfg.stature_m or 1.70)
+        return read_amass_motion(npz[0], model, fps=cfg.fps, stature_m=cfg.stature_m or DEFAULT_STATURE_M)
     amc, asf = sorted(source.glob("*.amc")), sorted(source.glob("*.asf"))
     if not amc or not asf:
         raise BadMotion(source, "it holds neither an .npz nor an .amc with its .asf")

@@ -3,7 +3,7 @@
 gvhmr       hmr4d_results.pt: smpl_params_global {global_orient (n, 3), body_pose (n, 63), betas (n, 10), transl (n, 3)}, +Y up
 wham        wham_output.pkl (joblib): {id: {pose_world (n, 72), trans_world (n, 3), betas (n, 10), frame_ids (n)}}, +Y up
 tram        hps/hps_track_<k>.npy {pred_rotmat (n, 24, 3, 3), pred_trans (n, 1, 3), pred_shape (n, 10), frame (n)} in the
-            camera, and camera.npy {world_cam_R (m, 3, 3), world_cam_T (m, 3)} two folders up, +Y up
+            camera, and camera.npy {world_cam_R (m, 3, 3), world_cam_T (m, 3)} two folders up or beside it, +Y up
 phalp       <video>.pkl of 4DHumans (joblib): {frame: {tid, smpl: [{global_orient, body_pose, betas}], camera: [(3,)], time}};
             in the camera's frame, whose optical axis is taken to be level
 hsfm        hsfm_output_smplx.pkl or hsfm_output_smpl.pkl: one moment; -Y up
@@ -26,6 +26,7 @@ from hsimul3r.importers.plain import read_plain
 from hsimul3r.require import require
 
 HSFM_CAMERAS, HSFM_PEOPLE = "hsfm_places_cameras", "hsfm_people(smplx_params)"
+TRAM_CAMERA = "camera.npy"
 VIDEOMIMIC_PEOPLE = "our_pred_humans_smplx_params"
 
 
@@ -75,8 +76,7 @@ def _wham(content: Mapping[Any, Any], path: Path) -> ImportedClip:
 
 
 def _tram(content: Mapping[str, Any], path: Path) -> ImportedClip:
-    camera_file = path.parents[1] / "camera.npy"
-    camera = read_plain(camera_file)
+    camera = read_plain(tram_camera(path))
     frames = np.asarray(content["frame"], int)
     R_world_cam = np.asarray(camera["world_cam_R"], float)[frames]
     t_world_cam = np.asarray(camera["world_cam_T"], float)[frames]
@@ -91,6 +91,12 @@ def _tram(content: Mapping[str, Any], path: Path) -> ImportedClip:
         frames=frames,
     )
     return ImportedClip(tool="tram", body="smpl", up="+y", people=(person,))
+
+
+def tram_camera(path: Path) -> Path:
+    """The file of cameras that belongs to a track of TRAM, there or not."""
+    beside = path.with_name(TRAM_CAMERA)
+    return beside if beside.is_file() else path.resolve().parents[1] / TRAM_CAMERA
 
 
 def _phalp(content: Mapping[str, Any], path: Path) -> ImportedClip:

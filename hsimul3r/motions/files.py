@@ -1,4 +1,4 @@
-"""The files of a captured motion, brought together in a run's own folder."""
+"""The files of a captured or estimated motion, brought together in a run's own folder."""
 
 import shutil
 from collections.abc import Sequence
@@ -6,14 +6,35 @@ from pathlib import Path
 
 from hsimul3r.errors import BadMotion
 from hsimul3r.files import fresh_folder
+from hsimul3r.importers.tools import TRAM_CAMERA, tram_camera
+
+CAPTURED = (".amc", ".npz")
+ESTIMATED = (".pkl", ".pickle", ".pt", ".pth", ".npy", ".h5", ".hdf5")
+"""What the programs of importers.tools leave."""
 
 
 def motion_files(file: Path, asf: Path | None) -> tuple[Path, ...]:
-    """A motion, and the skeleton of an .amc. Raises `BadMotion` where one is missing."""
-    kind = file.suffix.lower()
-    if not file.is_file() or kind not in (".amc", ".npz"):
-        raise BadMotion(file, "it is no file that ends in .amc or .npz" if file.exists() else "there is no such file")
-    return (file, find_skeleton(file, asf)) if kind == ".amc" else (file,)
+    """A motion, and the skeleton of an .amc or TRAM's cameras of an .npy. Raises `BadMotion` where one is missing."""
+    kind, kinds = file.suffix.lower(), (*CAPTURED, *ESTIMATED)
+    if not file.is_file() or kind not in kinds:
+        raise BadMotion(file, f"it is no file that ends in {', '.join(kinds)}" if file.exists() else "there is no such file")
+    if kind == ".amc":
+        return file, find_skeleton(file, asf)
+    if kind == ".npy":
+        return file, _cameras_of(file)
+    return (file,)
+
+
+def _cameras_of(file: Path) -> Path:
+    found = tram_camera(file)
+    if not found.is_file():
+        raise BadMotion(file, f"TRAM's '{found}' is not there")
+    return found
+
+
+def estimate_in(folder: Path) -> Path | None:
+    """The estimated motion in a folder made by `copy_motion`."""
+    return next((path for path in sorted(folder.glob("motion.*")) if path.suffix in ESTIMATED), None)
 
 
 def find_skeleton(amc: Path, asf: Path | None) -> Path:
@@ -30,5 +51,5 @@ def copy_motion(files: Sequence[Path], folder: Path) -> Path:
     """Copy a motion's files into `folder`, which then holds nothing else."""
     with fresh_folder(folder) as out:
         for path in files:
-            shutil.copyfile(path, out / f"motion{path.suffix.lower()}")
+            shutil.copyfile(path, out / (TRAM_CAMERA if path.name == TRAM_CAMERA else f"motion{path.suffix.lower()}"))
     return folder
