@@ -68,6 +68,14 @@ class Artifact:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PointHints:
+    """Working pixels of one picture that lie inside or outside one object."""
+
+    points_px: Float[ndarray, "clicks 2"]
+    is_inside: Bool[ndarray, "clicks"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ObjectHint:
     """An object named in `capture.yaml`. Boxes are (x0, y0, x1, y1) in working pixels, nan rows where not given."""
 
@@ -75,6 +83,7 @@ class ObjectHint:
     category: str
     boxes_px: Float[ndarray, "views 4"]
     masks: tuple[Bool[ndarray, "height width"] | None, ...]
+    clicks: tuple[PointHints | None, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -403,8 +412,9 @@ def _decode(kind: Any, value: Any, arrays: dict[str, ndarray]) -> Any:
     if dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
         fields = {f.name for f in dataclasses.fields(kind)}
-        if set(value) != fields:
-            raise KeyError(f"{typing.cast(type, kind).__name__} has {sorted(fields ^ set(value))} too many or missing")
+        wrong = (set(value) - fields) | {f.name for f in dataclasses.fields(kind) if _is_required(f)} - set(value)
+        if wrong:
+            raise KeyError(f"{typing.cast(type, kind).__name__} has {sorted(wrong)} too many or missing")
         return typing.cast(type, kind)(**{name: _decode(hints[name], value[name], arrays) for name in value})
     if origin is tuple:
         item = typing.get_args(kind)[0]
@@ -413,3 +423,8 @@ def _decode(kind: Any, value: Any, arrays: dict[str, ndarray]) -> Any:
         item = typing.get_args(kind)[1]
         return {key: _decode(item, element, arrays) for key, element in value.items()}
     return value
+
+
+def _is_required(field: dataclasses.Field) -> bool:
+    """A field that came later has a default, and what was written before has not got it."""
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING

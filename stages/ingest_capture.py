@@ -13,14 +13,14 @@ from jaxtyping import Bool, Float, UInt8
 from numpy import ndarray
 from PIL import Image
 
-from hsimul3r.artifacts import Capture, ObjectHint, Provenance
+from hsimul3r.artifacts import Capture, ObjectHint, PointHints, Provenance
 from hsimul3r.conventions import OBJECT_CATEGORIES
 from hsimul3r.errors import BadCapture
 from hsimul3r.images import SUFFIXES, read_photo
 from hsimul3r.progress import Progress
 
 _YAML_KEYS = {"stature_m", "focal_px", "objects"}
-_OBJECT_KEYS = {"name", "category", "boxes", "masks"}
+_OBJECT_KEYS = {"name", "category", "boxes", "masks", "clicks"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +171,15 @@ def _object(scene: Path, entry: Any, paths: list[Path], sizes: ndarray, scales: 
     for photo, mask in (entry.get("masks") or {}).items():
         view = _view_of(scene, name, photo, index)
         masks[view] = _read_mask(scene, str(mask), sizes[view], scales[view])
-    return ObjectHint(name=name, category=category, boxes_px=boxes, masks=tuple(masks))
+    clicks: list[PointHints | None] = [None] * len(paths)
+    for photo, points in (entry.get("clicks") or {}).items():
+        view = _view_of(scene, name, photo, index)
+        x, y, is_inside = _checked_clicks(scene, name, photo, points, sizes[view]).T
+        if not is_inside.any() and not np.isfinite(boxes[view]).all():
+            what = f"object '{name}', photo '{photo}': no click lies inside it, and it has no box there"
+            raise BadCapture(scene, what, "Add a click [x, y, true] on the object, or its box.")
+        clicks[view] = PointHints(points_px=np.stack([x, y], axis=1) * scales[view], is_inside=is_inside > 0)
+    return ObjectHint(name=name, category=category, boxes_px=boxes, masks=tuple(masks), clicks=tuple(clicks))
 
 
 def _view_of(scene: Path, name: str, photo: Any, index: dict[str, int]) -> int:
@@ -189,6 +197,24 @@ def _checked_box(scene: Path, name: str, photo: str, box: Any, size: ndarray) ->
     if not (np.isfinite([x0, y0, x1, y1]).all() and 0 <= x0 < x1 <= size[0] and 0 <= y0 < y1 <= size[1]):
         raise BadCapture(scene, f"object '{name}', photo '{photo}': box {box} does not lie inside the picture", advice)
     return np.array([x0, y0, x1, y1])
+
+
+def _checked_clicks(scene: Path, name: str, photo: str, points: Any, size: ndarray) -> Float[ndarray, "clicks 3"]:
+    """Rows of x, y and whether the point lies inside the object (1) or outside (0)."""
+    advice = f"Give a list of [x, y, true or false] in pixels of that photo, which is {size[0]} x {size[1]}."
+    where = f"object '{name}', photo '{photo}'"
+    if not isinstance(points, list) or not points:
+        raise BadCapture(scene, f"{where}: clicks {points}", advice)
+    for point in points:
+        if not isinstance(point, list) or len(point) != 3 or not isinstance(point[2], bool) or not _are_numbers(point[:2]):
+            raise BadCapture(scene, f"{where}: click {point}", advice)
+        if not (0 <= point[0] <= size[0] and 0 <= point[1] <= size[1]):
+            raise BadCapture(scene, f"{where}: click {point} does not lie inside the picture", advice)
+    return np.array(points, float)
+
+
+def _are_numbers(values: list[Any]) -> bool:
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
 
 
 def _read_mask(scene: Path, name: str, size: ndarray, scale: float) -> Bool[ndarray, "height width"]:

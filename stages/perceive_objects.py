@@ -29,6 +29,7 @@ from hsimul3r.perception.background import ParallaxConfig, evidence, floor_plane
 from hsimul3r.perception.object_boxes import Located, Sighting, cut_box, predicted_box, region_of, without_doubles
 from hsimul3r.perception.object_masks import OBJECT, PERSON_MARGIN_PX, UNKNOWN, segment, widen
 from hsimul3r.perception.object_search import Found, SearchConfig, search, usual_place
+from hsimul3r.perception.prompts import prompt, torsos_px
 from hsimul3r.perception.segmenter import Segmenter
 from hsimul3r.progress import Progress
 from stages.adapters.choices import Detect, DetectorChoice, SegmenterChoice, open_detector, open_segmenter
@@ -105,7 +106,7 @@ def run(
 ) -> ObjectViews:  # fmt: skip
     """Label images of every object near a person; draws them as `object_<view>.png` into `out`.
 
-    Raises `NoObject` where nothing is found and `BadCapture` for a given box outside the picture.
+    Raises `NoObject` where nothing is found and `BadCapture` for a given box outside the picture or useless clicks.
     """
     postures = tuple(posture(body) for body in motion.bodies)
     supports = tuple(person_supports(one) for one in postures)
@@ -114,11 +115,12 @@ def run(
     perceiver = Perceiver(images, persons, motion, supports, seen, cfg)
     segmenter, detector = open_segmenter(cfg.segmenter), open_detector(cfg.detector)
     if capture.objects:
-        named = progress.track(cut_out(named_targets(capture, motion), images, segmenter), "segmenting objects")
+        clicked = cut_out_clicked(capture, images, people, segmenter)
+        named = progress.track(cut_out(named_targets(clicked, motion), images, people, segmenter), "segmenting objects")
         views = [view for target in named for view in perceiver.perceive(target)]
     else:
         found = find(images, motion, postures, supports, cfg, detect=detector[0])
-        groups = (cut_out(targets(group, motion), images, segmenter) for group in (found.near, found.far))
+        groups = (cut_out(targets(group, motion), images, people, segmenter) for group in (found.near, found.far))
         views = next(filter(None, (perceiver.real_ones(group, progress) for group in groups)), [])
     if not views:
         raise NoObject("No furniture was found near a person.")
@@ -169,16 +171,41 @@ def targets(found: Sequence[Located], motion: HumanMotion) -> tuple[Target, ...]
     )  # fmt: skip
 
 
-def cut_out(targets: tuple[Target, ...], images: Images, segmenter: Segmenter | None) -> tuple[Target, ...]:
-    """The targets with the segmenter's masks wherever they have a box and no mask."""
+def cut_out_clicked(capture: Capture, images: Images, people: People, segmenter: Segmenter | None) -> Capture:
+    """The capture with the segmenter's masks wherever its objects have clicks and no mask; people's torsos are no part of them.
+
+    Raises `BadCapture` where no segmenter is chosen, or it finds nothing at the clicks.
+    """
+    hints = []
+    for hint in capture.objects:
+        masks = list(hint.masks)
+        for v, clicks in enumerate(hint.clicks):
+            if clicks is None or masks[v] is not None:
+                continue
+            what = f"the clicks on object '{hint.name}' in photo '{capture.sources[v]}'"
+            if segmenter is None:
+                fix = "Choose one: --object-views.segmenter.kind sam2 (or sam), with your weights; or give boxes."
+                raise BadCapture(capture.folder, f"{what} need a segmenter", fix)
+            box = hint.boxes_px[v][None] if np.isfinite(hint.boxes_px[v]).all() else None
+            found = segmenter.segment(images[v], box, prompt(clicks, torsos_px(people, v)))[0]
+            if not found.any():
+                raise BadCapture(capture.folder, f"{what} select nothing", "Add clicks, or the object's box.")
+            masks[v] = found
+        hints.append(replace(hint, masks=tuple(masks)))
+    return replace(capture, objects=tuple(hints))
+
+
+def cut_out(targets: tuple[Target, ...], images: Images, people: People, segmenter: Segmenter | None) -> tuple[Target, ...]:
+    """The targets with the segmenter's masks wherever they have a box and no mask; people's torsos are no part of them."""
     if segmenter is None:
         return targets
+    outside = [prompt(None, torsos_px(people, v)) for v in range(len(images))]
     masked = []
     for target in targets:
         masks = list(target.masks)
         for v, image in enumerate(images):
             if masks[v] is None and np.isfinite(target.boxes_px[v]).all():
-                masks[v] = segmenter.segment(image, target.boxes_px[v][None])[0]
+                masks[v] = segmenter.segment(image, target.boxes_px[v][None], outside[v])[0]
         masked.append(replace(target, masks=tuple(masks)))
     return tuple(masked)
 

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, UInt8
 from numpy import ndarray
 
 from hsimul3r.errors import WrongWeights
-from hsimul3r.perception.segmenter import Clicks
+from hsimul3r.perception.segmenter import Clicks, thing_count
 from hsimul3r.require import require
 from stages.adapters.networks.checkpoints import load_weights, read_checkpoint
 from stages.adapters.torchvision_mend import mend_torchvision
@@ -40,18 +40,19 @@ class Sam:
         return cls(model=model.eval())
 
     def segment(
-        self, image: UInt8[ndarray, "height width 3"], boxes_px: Float[ndarray, "things 4"], clicks: Clicks | None = None
-    ) -> Bool[ndarray, "things height width"]:
-        """One mask a box (x0, y0, x1, y1); clicks, where given, refine them."""
+        self, image: UInt8[ndarray, "height width 3"], boxes_px: Float[ndarray, "things 4"] | None,
+        clicks: Clicks | None = None,
+    ) -> Bool[ndarray, "things height width"]:  # fmt: skip
+        """One mask a box (x0, y0, x1, y1), refined by clicks where given; without boxes one mask a row of clicks."""
         predictor = require("segment_anything", "masks by Segment Anything").SamPredictor(self.model)
         predictor.set_image(image)
-        masks = []
-        for i, box in enumerate(boxes_px):
+        masks, count = [], thing_count(boxes_px, clicks)
+        for i in range(count):
             found, _, _ = predictor.predict(
-                box=box,
+                box=None if boxes_px is None else boxes_px[i],
                 point_coords=None if clicks is None else clicks.points_px[i],
                 point_labels=None if clicks is None else clicks.is_inside[i].astype(int),
                 multimask_output=False,
             )
             masks.append(found[0])
-        return np.array(masks, bool).reshape(len(boxes_px), *image.shape[:2])
+        return np.array(masks, bool).reshape(count, *image.shape[:2])

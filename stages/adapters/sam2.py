@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from numpy import ndarray
 
-from hsimul3r.perception.segmenter import Clicks
+from hsimul3r.perception.segmenter import Clicks, thing_count
 from stages.adapters.hub_models import load_model
 
 LICENCES = ("SAM 2: Apache-2.0",)
@@ -29,10 +29,12 @@ class Sam2:
         return cls(model=model, processor=processor)
 
     def segment(
-        self, image: UInt8[ndarray, "height width 3"], boxes_px: Float[ndarray, "things 4"], clicks: Clicks | None = None
-    ) -> Bool[ndarray, "things height width"]:
-        """One mask a box (x0, y0, x1, y1); clicks, where given, refine them."""
-        prompts = {"input_boxes": [boxes_px.tolist()]}
+        self, image: UInt8[ndarray, "height width 3"], boxes_px: Float[ndarray, "things 4"] | None,
+        clicks: Clicks | None = None,
+    ) -> Bool[ndarray, "things height width"]:  # fmt: skip
+        """One mask a box (x0, y0, x1, y1), refined by clicks where given; without boxes one mask a row of clicks."""
+        thing_count(boxes_px, clicks)
+        prompts = {} if boxes_px is None else {"input_boxes": [boxes_px.tolist()]}
         if clicks is not None:
             prompts |= {"input_points": [clicks.points_px.tolist()], "input_labels": [clicks.is_inside.astype(int).tolist()]}
         inputs = self.processor(images=image, return_tensors="pt", **prompts)  # pyright: ignore[reportCallIssue]

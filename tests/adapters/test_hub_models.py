@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hsimul3r.artifacts import People, Provenance
 from hsimul3r.conventions import KEYPOINTS
 from hsimul3r.errors import BadWeights, WrongWeights
 from hsimul3r.perception.segmenter import Clicks
@@ -80,6 +81,10 @@ def test_sam2_gives_a_mask_of_the_picture_s_size_for_every_box(sam2_folder, pict
     assert masks.shape == (2, 120, 160) and masks.dtype == bool
     clicks = Clicks(points_px=np.array([[[30.0, 50.0]], [[80.0, 60.0]]]), is_inside=np.array([[True], [False]]))
     assert segmenter.segment(picture, BOXES, clicks).shape == (2, 120, 160)
+    assert segmenter.segment(picture, None, clicks).shape == (2, 120, 160)
+    assert not np.array_equal(segmenter.segment(picture, None, clicks), masks)
+    with pytest.raises(ValueError, match="boxes or clicks"):
+        segmenter.segment(picture, None)
 
 
 def test_a_chosen_segmenter_gives_masks_where_there_is_a_box_and_none_yet(sam2_folder, picture):
@@ -87,10 +92,11 @@ def test_a_chosen_segmenter_gives_masks_where_there_is_a_box_and_none_yet(sam2_f
     boxes = np.array([BOXES[0], [np.nan] * 4, BOXES[1]])
     target = Target(name="chair", category="chair", score=1.0, boxes_px=boxes, masks=(None, None, given))
     segmenter = open_segmenter(SegmenterChoice(kind="sam2", weights=str(sam2_folder)))
-    (found,) = cut_out((target,), [picture] * 3, segmenter)
+    nobody = People(provenance=Provenance(adapter="test"), views=(), masks=(np.zeros((120, 160), bool),) * 3, person_count=0)
+    (found,) = cut_out((target,), [picture] * 3, nobody, segmenter)
     np.testing.assert_array_equal(found.masks[0], segmenter.segment(picture, BOXES[:1])[0])
     assert found.masks[1] is None and found.masks[2] is given
-    assert cut_out((target,), [picture] * 3, open_segmenter(SegmenterChoice())) == (target,)
+    assert cut_out((target,), [picture] * 3, nobody, open_segmenter(SegmenterChoice())) == (target,)
 
 
 def test_sam2_follows_things_through_a_video_by_their_identities(sam2_folder, tmp_path, picture):

@@ -4,11 +4,25 @@ import json
 import numpy as np
 import pytest
 
-from hsimul3r.artifacts import Capture, Contact, ConvexPart, ObjectAsset, ObjectHint, ObjectSet, Provenance
+from hsimul3r.artifacts import (
+    AlignedScene,
+    Capture,
+    Contact,
+    ConvexPart,
+    ObjectAsset,
+    ObjectHint,
+    ObjectSet,
+    PointHints,
+    Provenance,
+)
+from hsimul3r.benchmark.interactions import sit_on_chair
 
 
 def make_capture() -> Capture:
-    hint = ObjectHint(name="seat", category="chair", boxes_px=np.full((2, 4), np.nan), masks=(None, np.eye(3, dtype=bool)))
+    hint = ObjectHint(
+        name="seat", category="chair", boxes_px=np.full((2, 4), np.nan), masks=(None, np.eye(3, dtype=bool)),
+        clicks=(None, PointHints(points_px=np.array([[1.0, 2.0]]), is_inside=np.array([True]))),
+    )  # fmt: skip
     return Capture(
         provenance=Provenance(adapter="test", licences=("CC0",)), name="scene", folder="f", images=("a.png", "b.png"),
         sources=("a.jpg", "b.jpg"), size_px=np.array([[4, 3], [4, 3]]), original_size_px=np.array([[8, 6], [8, 6]]),
@@ -93,3 +107,12 @@ def test_a_plain_object_cannot_hide_in_an_artifact(tmp_path):
     with pytest.raises(TypeError, match="cannot hold"):
         dataclasses.replace(make_capture(), name=object()).save(tmp_path)
     assert contact.part == "back"
+
+
+def test_what_was_written_before_a_field_came_takes_its_default(tmp_path):
+    sit_on_chair().save(tmp_path)
+    record = json.loads((tmp_path / "artifact.json").read_text())
+    del record["value"]["object_paths"], record["value"]["contacts"][0]["first"], record["value"]["contacts"][0]["last"]
+    (tmp_path / "artifact.json").write_text(json.dumps(record))
+    found = AlignedScene.load(tmp_path)
+    assert found.object_paths == {} and (found.contacts[0].first, found.contacts[0].last) == (0, None)

@@ -92,7 +92,7 @@ def hint(scene: PaintedScene, *, category: str, views=(0, 1, 2, 3), has_masks: b
     boxes = boxes_of(scene.masks)
     boxes[[v for v in range(4) if v not in views]] = np.nan
     masks = tuple(mask if has_masks and v in views else None for v, mask in enumerate(scene.masks))
-    return ObjectHint(name="my " + category, category=category, boxes_px=boxes, masks=masks)
+    return ObjectHint(name="my " + category, category=category, boxes_px=boxes, masks=masks, clicks=(None,) * 4)
 
 
 def ring(target, distance=2.8, height=1.45) -> Cameras:

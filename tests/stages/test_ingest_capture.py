@@ -80,6 +80,23 @@ def test_given_focal_boxes_and_masks_are_scaled_to_working_pixels(scene, tmp_pat
     assert hint.masks[1] is None
 
 
+def test_clicks_become_working_pixels(scene, tmp_path):
+    notes(scene, objects=[{"name": "chair", "clicks": {"a.jpg": [[400, 300, True], [800, 1200, False]]}}])
+    clicks = ingest(scene, tmp_path / "out").objects[0].clicks
+    assert clicks[0].points_px.tolist() == [[320, 240], [640, 960]]
+    assert clicks[0].is_inside.tolist() == [True, False] and clicks[0].is_inside.dtype == bool
+    assert clicks[1] is None
+
+
+def test_a_click_outside_an_object_refines_its_box(scene, tmp_path):
+    notes(scene, objects=[{"name": "chair", "boxes": BOX, "clicks": {"a.jpg": [[90, 90, False]]}}])
+    assert not ingest(scene, tmp_path / "out").objects[0].clicks[0].is_inside.any()
+
+
+def clicks_on(photo, *points):
+    return {"objects": [{"name": "chair", "clicks": {photo: list(points)}}]}
+
+
 def test_natural_order(tmp_path):
     for i in (10, 9, 1):
         photo(tmp_path / f"view{i}.jpg", seed=i)
@@ -145,6 +162,12 @@ BOX = {"a.jpg": [0, 0, 100, 100]}
         ({"objects": [{"name": "chair", "boxes": {"z.jpg": [0, 0, 10, 10]}}]}, "names the photo 'z.jpg'"),
         ({"objects": [{"name": "piano", "boxes": BOX}]}, "category 'piano'"),
         ({"objects": [{"name": "chair", "masks": {"a.jpg": "../../etc/passwd"}}]}, "outside the capture's folder"),
+        (clicks_on("a.jpg", [1601, 5, True]), r"click \[1601, 5, True\] does not lie inside the picture"),
+        (clicks_on("a.jpg", [5, -1, True]), "does not lie inside the picture.*1600 x 1200"),
+        (clicks_on("a.jpg", [5, 5]), "x, y, true or false"), (clicks_on("a.jpg", [5, "5", True]), "x, y, true or false"),
+        (clicks_on("a.jpg", [5, 5, "yes"]), "x, y, true or false"), (clicks_on("a.jpg"), "clicks"),
+        (clicks_on("a.jpg", [float("nan"), 5, True]), "does not lie inside"), (clicks_on("a.jpg", 5), "click 5"),
+        (clicks_on("a.jpg", [5, 5, False]), "no click lies inside it"), (clicks_on("z.jpg", [5, 5, True]), "the photo 'z.jpg'"),
         ({"objects": {"name": "chair"}}, "not a list"), ({"objects": [{"boxes": BOX}]}, "object entry"),
     ],
 )  # fmt: skip

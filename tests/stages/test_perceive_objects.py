@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from hsimul3r.artifacts import ObjectView, ObjectViews
+from hsimul3r.artifacts import ObjectView, ObjectViews, PersonView, PointHints
 from hsimul3r.errors import BadCapture, NoObject
 from hsimul3r.generator.fit import FitConfig
 from hsimul3r.generator.protocol import Support
@@ -11,6 +11,7 @@ from hsimul3r.geometry.masks import iou
 from hsimul3r.perception.object_boxes import Sighting, cut_box, locate, predicted_box, region_of, without_doubles
 from hsimul3r.progress import Progress
 from stages import generate_objects, perceive_objects
+from stages.perceive_objects import cut_out_clicked, named_targets
 from tests.stages.painted import boxes_of, hint, painted_scene
 
 QUICK = FitConfig(first_generations=6, coarse_generations=15, survivors=4, adjusted=2, kept_families=1, fine_generations=30)
@@ -81,6 +82,70 @@ def test_given_masks_are_kept_but_for_what_people_hide(table, tmp_path):
     seen = perceive(table, named(table, hint(table, category="table", has_masks=True)), tmp_path).objects[0]
     for labels, mask in zip(seen.labels, table.masks):
         np.testing.assert_array_equal(labels[labels != 2] == 1, mask[labels != 2])
+
+
+class Painted:
+    """Cuts out the thing under a click, and notes how it was asked."""
+
+    licences = ("none",)
+
+    def __init__(self, masks, images):
+        self.masks, self.images, self.asked = masks, images, []
+
+    def segment(self, image, boxes_px, clicks=None):
+        self.asked.append((boxes_px, clicks))
+        mask = next(m for m, known in zip(self.masks, self.images) if known is image)
+        x, y = clicks.points_px[0][clicks.is_inside[0]][0].astype(int)
+        return (mask if mask[y, x] else np.zeros_like(mask))[None]
+
+
+def clicked(scene, views, *, points=None):
+    """A table that has clicks alone, in the middle of its mask."""
+    clicks = [None] * 4
+    for v in views:
+        y, x = (np.median(pixels) for pixels in np.nonzero(scene.masks[v]))
+        at = np.array([[x, y]]) if points is None else points
+        clicks[v] = PointHints(points_px=at, is_inside=np.ones(len(at), bool))
+    blank = dataclasses.replace(hint(scene, category="table", views=()), clicks=tuple(clicks))
+    return dataclasses.replace(named(scene, blank), sources=("a.jpg", "b.jpg", "c.jpg", "d.jpg"))
+
+
+def test_clicked_things_get_masks_and_boxes_in_all_views(table):
+    segmenter = Painted(table.masks, table.images)
+    capture = cut_out_clicked(clicked(table, (0, 2)), table.images, table.people, segmenter)
+    masks = capture.objects[0].masks
+    assert [mask is None for mask in masks] == [False, True, False, True]
+    assert all(np.array_equal(masks[v], table.masks[v]) for v in (0, 2))
+    assert [boxes for boxes, _ in segmenter.asked] == [None, None]
+    (target,) = named_targets(capture, table.motion)
+    np.testing.assert_array_equal(target.boxes_px[[0, 2]], boxes_of(table.masks)[[0, 2]])
+    assert np.isfinite(target.boxes_px).all()
+
+
+def test_a_person_s_torso_is_outside_where_the_picture_shows_it(table):
+    middle = np.array([np.median(pixels) for pixels in np.nonzero(table.people.masks[0])][::-1])
+    sure = PersonView(
+        view=0, person=0, keypoints_px=np.tile(middle, (21, 1)), confidence=np.ones(21), skeleton_m=np.zeros((21, 3)),
+        box_px=np.zeros(4), agreement=1.0,
+    )  # fmt: skip
+    hidden = dataclasses.replace(sure, keypoints_px=np.zeros((21, 2)))
+    unsure = dataclasses.replace(sure, confidence=np.full(21, 0.1))
+    people = dataclasses.replace(
+        table.people, views=(sure, hidden, unsure, dataclasses.replace(sure, view=1, confidence=np.zeros(21)))
+    )
+    segmenter = Painted(table.masks, table.images)
+    cut_out_clicked(clicked(table, (0, 1)), table.images, people, segmenter)
+    (_, first), (_, second) = segmenter.asked
+    assert first.is_inside.tolist() == [[True, False]] and second.is_inside.tolist() == [[True]]
+    np.testing.assert_array_equal(first.points_px[0, 1], middle)
+
+
+def test_clicks_that_select_nothing_and_clicks_without_a_segmenter_are_refused(table, tmp_path):
+    corner = clicked(table, (1,), points=np.array([[1.0, 1.0]]))
+    with pytest.raises(BadCapture, match=r"clicks on object 'my table' in photo 'b.jpg' select nothing"):
+        cut_out_clicked(corner, table.images, table.people, Painted(table.masks, table.images))
+    with pytest.raises(BadCapture, match=r"'b.jpg' need a segmenter. Choose one: --object-views.segmenter.kind sam2"):
+        perceive(table, corner, tmp_path)
 
 
 def perceive_carrying(scene, height_m, score):
