@@ -15,6 +15,7 @@ ROWS   ?=
 VIEWS  ?=
 SEEDS  ?=
 WORKERS ?=
+FILE   ?=
 SYSTEM_PACKAGES := libegl1 libegl-mesa0 libgl1-mesa-dri libgl1 libglib2.0-0
 
 export MUJOCO_GL ?= egl
@@ -68,6 +69,15 @@ evaluate: setup  ## the paper's tables on HSIBench [SPLIT= CASES= ROWS= VIEWS= S
 	  $(if $(CASES),--cases $(CASES)) $(if $(ROWS),--rows $(ROWS)) $(if $(VIEWS),--views $(VIEWS)) \
 	  $(if $(SEEDS),--seeds $(SEEDS)) $(if $(WORKERS),--workers $(WORKERS)) $(ARGS))
 
+import-motion: setup  ## a captured motion (.amc, AMASS .npz) to a scene with the furniture it needs: FILE=
+	$(HSI) import-motion "$(or $(FILE),$(error FILE is missing: make import-motion FILE=<motion>))" $(ARGS)
+
+train-policy: setup  ## a policy by reinforcement learning from what simulate solved [SCENE=]
+	$(HSI) train-policy $(if $(SCENE),"$(SCENE)") $(ARGS)
+
+weights: setup  ## the models that you can bring: licences, files, which are here
+	$(HSI) weights $(ARGS)
+
 hsibench: setup  ## build the benchmark: 24 cases, 4 photos each [ARGS=--all: 300 cases; ARGS="--verify 3": again, bit by bit]
 	$(HSI) hsibench $(ARGS)
 
@@ -83,4 +93,4 @@ lint: setup  ## ruff and pyright
 clean:  ## remove the environment (runs stay)
 	rm -rf $(VENV)
 
-.PHONY: help setup demo reconstruct simulate view report export evaluate hsibench doctor test lint clean
+.PHONY: help setup demo reconstruct import-motion simulate train-policy view report export evaluate hsibench weights doctor test lint clean
