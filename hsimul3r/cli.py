@@ -75,7 +75,7 @@ class ImportMotion(Command):
     estimated from a video by GVHMR, WHAM, TRAM, PHALP or VideoMimic (.pt, .pkl, .npy, .h5)."""
 
     file: tyro.conf.Positional[Path]
-    """The motion; what it is called names the run."""
+    """The motion, or with --command the video or folder that it is estimated from; what it is called names the run."""
     asf: Path | None = None
     """Skeleton of an .amc; by default the only .asf beside it, or that of CMU's naming (01_08.amc, 01.asf)."""
     tool: str | None = None
@@ -86,6 +86,15 @@ class ImportMotion(Command):
     """Rate of the video of an estimated motion, 30 by default."""
     stature: float | None = None
     """Height of the person in metres."""
+    command: str | None = None
+    """A program of your own that estimates the motion, for example "conda run -n gvhmr python tools/demo/demo.py
+    --video={input} --output_root={output} -s"."""
+    result: str = "**/*.pkl"
+    """The file that it leaves within {output}; may be a pattern ("**/hmr4d_results.pt")."""
+    folder: Path | None = None
+    """Where to run it; by default here."""
+    timeout_s: float = 3600.0
+    """How long it may take."""
 
     def settings(self) -> PipelineConfig:
         """The configuration with this command's own options in it."""
@@ -94,14 +103,26 @@ class ImportMotion(Command):
         estimate = replace(motion.estimate, **{name: value for name, value in own.items() if value is not None})
         return replace(self.cfg, motion=replace(motion, estimate=estimate, stature_m=self.stature or motion.stature_m))
 
+    def estimated(self, store: RunStore) -> tuple[Path, ...]:
+        """What the user's program makes of the video, in the run's folder; it is run every time."""
+        from hsimul3r.importers.external import ExternalTool, run_external
+        from hsimul3r.motions.files import motion_files
+
+        tool = ExternalTool(
+            command=self.command or "", result=self.result, kind=self.tool, folder=self.folder, timeout_s=self.timeout_s
+        )
+        store.progress.say("[bold]external[/bold]")
+        return motion_files(run_external(tool, self.file, store.folder / "external").file, None)
+
     def run(self, console: Console) -> None:
         from hsimul3r.motions.files import copy_motion, motion_files
         from hsimul3r.pipeline import import_captured
         from hsimul3r.report import write_report
 
-        files, cfg = motion_files(self.file, self.asf), with_seed(self.settings())
+        cfg = with_seed(self.settings())
+        files = motion_files(self.file, self.asf) if self.command is None else ()
         with RunStore(new_run(self.runs, self.file.with_suffix(""), self.file), Progress(console)) as store:
-            motion = copy_motion(files, store.folder / "motion")
+            motion = copy_motion(files or self.estimated(store), store.folder / "motion")
             (store.folder / "source").write_text(str(self.file.resolve()))
             save_config(cfg, store.folder / "config.yaml")
             remember_run(self.runs, store.folder.name)

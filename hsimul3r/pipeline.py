@@ -138,16 +138,25 @@ def _solved_in(folder: Path) -> tuple[Path, Path]:
 
 
 def export(store: RunStore, cfg: PipelineConfig) -> Path:
-    """The simulated motion as AMASS-style npz and the scene as MJCF, in one folder of the run."""
+    """The simulated motion as AMASS-style npz, the scene as MJCF and, of photos, as HSfM's file, in one folder of the run."""
     scene = store.load("70_sim", SimScene)
     controller = suited(scene)
     rollout = store.load(f"80_rollout_{controller}", Rollout)
     verdict = store.load(f"85_verdict_{controller}", StabilityVerdict)
     sim_folder = store.folder / "70_sim"
     store.stage(
-        "90_export", export_motion.Export, export_motion.run, scene, sim_folder, rollout, verdict, cfg=cfg.export
+        "90_export", export_motion.Export, export_motion.run, scene, sim_folder, rollout, verdict,
+        *_photographed(store), cfg=cfg.export,
     )  # fmt: skip
     return store.folder / "90_export"
+
+
+def _photographed(store: RunStore) -> tuple:
+    """The reconstruction, its capture and the photos; nothing for an imported motion."""
+    if not (store.folder / "00_capture").is_dir():
+        return ()
+    capture = store.load("00_capture", Capture)
+    return store.load("60_aligned", AlignedScene), capture, load_images(store.folder / "00_capture", capture)
 
 
 def _show(store: RunStore, simulation: Simulation) -> None:

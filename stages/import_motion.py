@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from rich.markup import escape
 
 from hsimul3r.artifacts import AlignedScene, BodySequence, Cameras, PointTracks, Provenance, ScaleSource
 from hsimul3r.body.model import SmplxFormatBody, embedded_body
@@ -93,7 +94,7 @@ def _estimated(
         cfg=cfg.estimate,
     )  # fmt: skip
     if found.people_count > 1:
-        progress.say(f"People: {found.people}; imported: '{found.chosen}' (another by --person)")
+        progress.say(escape(f"People: {found.people}; imported: '{found.chosen}' (another by --person)"))
     report = {"people_in_file": float(found.people_count), "frames_filled": float(found.frames_filled)}
     return replace(found.body, report=report), _provenance(found.tool, "stature", found.licences)
 

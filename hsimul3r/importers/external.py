@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from hsimul3r.errors import ExternalFailed
+from hsimul3r.errors import BadForeignFile, ExternalFailed
 from hsimul3r.files import fresh_folder
 from hsimul3r.importers.clip import ImportedClip
 from hsimul3r.importers.tools import read_clip
@@ -33,20 +33,45 @@ class ExternalTool:
     timeout_s: float = 3600.0
 
 
-def run_external(tool: ExternalTool, source: Path, out: Path) -> ImportedClip:
+@dataclass(frozen=True, kw_only=True)
+class ExternalResult:
+    """What a program left: the file in its folder, and what is in it."""
+
+    file: Path
+    clip: ImportedClip
+
+
+def run_external(tool: ExternalTool, source: Path, out: Path) -> ExternalResult:
     """Run the program on `source` and read what it left; its output and log.txt are kept in `out`.
 
     Raises `ExternalFailed`, which holds the log's end, and what `read_clip` raises. What was in `out` before stays unless the
     program succeeds.
     """
+    if not source.exists():
+        raise BadForeignFile(source, "there is no such file")
     with fresh_folder(out) as fresh:
         log = fresh / "log.txt"
-        words = [word.format(input=source.resolve(), output=fresh.resolve()) for word in shlex.split(tool.command)]
+        words = _words(tool.command, source, fresh)
         _run(words, tool, log)
         found = sorted(path for path in fresh.glob(tool.result) if path.is_file())
         if len(found) != 1:
             raise ExternalFailed(words[0], f"left {len(found) or 'no'} files '{tool.result}'", _end_of(log))
-        return read_clip(found[0], tool.kind)
+        clip = read_clip(found[0], tool.kind)
+    return ExternalResult(file=out / found[0].relative_to(fresh), clip=clip)
+
+
+def _words(command: str, source: Path, out: Path) -> list[str]:
+    """The program and its arguments. Raises `ExternalFailed`."""
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise ExternalFailed(command, f"is not quoted as in a shell ({error})", "") from error
+    if not words:
+        raise ExternalFailed(command, "names no program", "")
+    places = {"{input}": source.resolve(), "{output}": out.resolve()}
+    for name, path in places.items():
+        words = [word.replace(name, str(path)) for word in words]
+    return words
 
 
 def _run(words: list[str], tool: ExternalTool, log: Path) -> None:

@@ -8,10 +8,12 @@ import pytest
 import trimesh
 from interaction import toys
 
-from hsimul3r.artifacts import AlignedScene, Criterion, Rollout, StabilityVerdict
+from hsimul3r.artifacts import AlignedScene, Capture, Criterion, Rollout, StabilityVerdict
 from hsimul3r.body.model import EMBEDDED, embedded_body
 from hsimul3r.export.amass import motions_of, read_amass, write_amass
 from hsimul3r.geometry.rotations import quaternion_from_axis_angle
+from hsimul3r.geometry.tracks import no_tracks
+from hsimul3r.importers.tools import read_clip
 from hsimul3r.progress import Progress
 from stages import build_sim_scene, export_motion
 
@@ -105,8 +107,29 @@ def test_export_folder_is_complete_and_opens(scene_folder, tmp_path):
     assert all((tmp_path / name).is_file() for name in manifest["motions"])
     readme = (tmp_path / "README.txt").read_text()
     assert "CC0-1.0" in readme and "sits on the chair" in readme
+    assert export.hsfm is None and manifest["hsfm"] is None and "hsfm" not in readme
     export.save(tmp_path)
     assert export_motion.Export.load(tmp_path) == export
+
+
+def test_a_run_with_photos_is_exported_for_hsfm_s_viewer_too(scene_folder, tmp_path):
+    scene, folder = scene_folder
+    cameras = toys.inputs([scene.bodies[0]], [])[0].cameras
+    views = len(cameras.size_px)
+    aligned = AlignedScene(provenance=scene.provenance, body_model=EMBEDDED, bodies=scene.bodies, assets=scene.assets,
+                           contacts=(), cameras=cameras, tracks=no_tracks(), report={})  # fmt: skip
+    capture = Capture(
+        provenance=scene.provenance, name="toy", folder="toy", images=tuple(f"{v}.png" for v in range(views)),
+        sources=tuple(f"photo{v}.jpg" for v in range(views)), size_px=cameras.size_px, original_size_px=cameras.size_px,
+        focal_px=np.full(views, np.nan), is_focal_given=False, stature_m=None, objects=(),
+    )  # fmt: skip
+    photos = [np.full((height, width, 3), 99, np.uint8) for width, height in cameras.size_px]
+    export = export_motion.run(scene, folder, rollout_of(scene), verdict_of(scene), aligned, capture, photos,
+                               cfg=export_motion.ExportMotionConfig(), out=tmp_path, progress=Progress(None))  # fmt: skip
+    clip = read_clip(tmp_path / "hsfm_output_smplx.pkl")
+    assert {camera.name for camera in clip.cameras} == {f"photo{v}.jpg" for v in np.flatnonzero(cameras.is_registered)}
+    assert export.hsfm == json.loads((tmp_path / "manifest.json").read_text())["hsfm"] == "hsfm_output_smplx.pkl"
+    assert "\nhsfm_output_smplx.pkl\n" in (tmp_path / "README.txt").read_text()
 
 
 def test_glb_shows_the_final_state_with_y_up(scene_folder, tmp_path):

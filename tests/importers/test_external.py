@@ -22,8 +22,9 @@ COPIES = "import shutil, sys; print('copying'); shutil.copy(sys.argv[1], sys.arg
 
 
 def test_what_the_program_leaves_is_read_and_its_log_kept(tmp_path):
-    clip = run_external(tool(COPIES, result="*.pkl"), RESULT, tmp_path / "out")
-    assert clip.tool == "wham" and (tmp_path / "out" / "log.txt").read_text() == "copying\n"
+    result = run_external(tool(COPIES, result="*.pkl"), RESULT, tmp_path / "out")
+    assert result.clip.tool == "wham" and result.file == tmp_path / "out" / "deep.pkl"
+    assert result.file.is_file() and (tmp_path / "out" / "log.txt").read_text() == "copying\n"
 
 
 def test_a_program_that_fails_is_an_error_with_the_end_of_its_log_and_nothing_old_is_lost(tmp_path):
@@ -59,4 +60,4 @@ def test_what_is_missing_or_wrong_is_named(tmp_path):
 def test_the_program_does_not_inherit_this_one_s_python(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "/nowhere")
     code = "import os, shutil, sys; assert 'PYTHONPATH' not in os.environ; shutil.copy(sys.argv[1], sys.argv[2] + '/a.pkl')"
-    assert run_external(tool(code, result="a.pkl"), RESULT, tmp_path / "out").tool == "wham"
+    assert run_external(tool(code, result="a.pkl"), RESULT, tmp_path / "out").clip.tool == "wham"

@@ -1,6 +1,8 @@
 """A motion that another program estimated, through the command line: somebody who sits gets something to sit on."""
 
 import pickle
+import shlex
+import sys
 
 import numpy as np
 import pytest
@@ -108,8 +110,9 @@ class _Hostile:
 @pytest.mark.parametrize(
     ("content", "settings", "said"),
     [({"0": {"pose_world": 1, "trans_world": 1}}, {}, "no result of wham"), ({}, {}, "no motion"),
-     ({"x": 1}, {}, "none of gvhmr"), (None, {"person": "9"}, "no person '9', but '0' .5 frames., '1' .38 frames."), (None, {"video_fps": 0.0}, "no rate"),
-     (None, {"fill_s": 0.04}, "lost for 2 frames after frame 116"), (None, {"tool": "gvhmr"}, "no result of gvhmr")],
+     ({"x": 1}, {}, "none of gvhmr"), (None, {"person": "9"}, "no person '9', but '0' .5 frames., '1' .38 frames."),
+     (None, {"video_fps": 0.0}, "no rate"), (None, {"fill_s": 0.04}, "lost for 2 frames after frame 116"),
+     (None, {"tool": "gvhmr"}, "no result of gvhmr")],
 )  # fmt: skip
 def test_what_cannot_be_imported_is_one_clear_error(tmp_path, content, settings, said):
     path = tmp_path / "wham_output.pkl"
@@ -135,3 +138,27 @@ def test_tram_without_its_camera_is_one_clear_error(tmp_path, capsys):
     (tmp_path / "results" / "camera.npy").unlink()
     assert main(["import-motion", str(path), "--runs", str(tmp_path / "runs")]) == 2
     assert "camera.npy' is not there" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_program_of_the_user_s_is_run_on_the_video_and_its_result_imported(tmp_path, capsys):
+    video, left = tmp_path / "clip.mp4", write_wham(tmp_path / "left.pkl")
+    video.write_bytes(b"a video")
+    code = (
+        f"import shutil, sys; assert open(sys.argv[1]).read() == 'a video'; shutil.copy({str(left)!r}, sys.argv[2] + '/w.pkl')"
+    )
+    command = f"{sys.executable} -c {shlex.quote(code)} {{input}} {{output}}"
+    scene = imported(video, tmp_path / "runs", "--command", command, "--result", "*.pkl", "--person", "0")
+    assert scene.provenance.adapter == "wham" and len(scene.bodies[0].pose) == 3
+    assert (tmp_path / "runs" / "clip" / "external" / "log.txt").is_file()
+
+
+@pytest.mark.parametrize(
+    ("file", "words", "said"),
+    [("gone.mp4", ["--command", "true"], "there is no such file"), ("clip.mp4", ["--command", "false"], "ended with code 1"),
+     ("clip.mp4", ["--command", "a 'b"], "quoted"), ("clip.mp4", ["--command", "true"], "left no files"),
+     ("clip.mp4", ["--command", "sleep 9", "--timeout-s", "0.2"], "did not end within 0.2 s")],
+)  # fmt: skip
+def test_a_program_that_fails_is_one_clear_error(tmp_path, capsys, file, words, said):
+    (tmp_path / "clip.mp4").write_bytes(b"a video")
+    assert main(["import-motion", str(tmp_path / file), "--runs", str(tmp_path / "runs"), *words]) == 2
+    assert said in " ".join(capsys.readouterr().err.split())
