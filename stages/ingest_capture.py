@@ -8,18 +8,17 @@ from typing import Any
 
 import cv2
 import numpy as np
-import yaml
 from jaxtyping import Bool, Float, UInt8
 from numpy import ndarray
 from PIL import Image
 
 from hsimul3r.artifacts import Capture, ObjectHint, PointHints, Provenance
+from hsimul3r.capture_notes import read_notes
 from hsimul3r.conventions import OBJECT_CATEGORIES
 from hsimul3r.errors import BadCapture
 from hsimul3r.images import SUFFIXES, read_photo
 from hsimul3r.progress import Progress
 
-_YAML_KEYS = {"stature_m", "focal_px", "objects"}
 _OBJECT_KEYS = {"name", "category", "boxes", "masks", "clicks"}
 
 
@@ -53,7 +52,7 @@ def run(scene: Path, *, cfg: IngestCaptureConfig, out: Path, progress: Progress)
         original_sizes.append(photo.shape[1::-1])
         scales.append(scale)
         focals.append(exif_focal * max(working.shape[:2]) if exif_focal else np.nan)
-    notes = _read_notes(scene)
+    notes = read_notes(scene)
     given_focal = _given_focal(scene, notes, len(paths))
     return Capture(
         provenance=Provenance(adapter="folder of photos"),
@@ -110,20 +109,6 @@ def _resize(photo: UInt8[ndarray, "h w 3"], scale: float) -> UInt8[ndarray, "hei
         return photo
     size = (round(photo.shape[1] * scale), round(photo.shape[0] * scale))
     return cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
-
-
-def _read_notes(scene: Path) -> dict[str, Any]:
-    path = scene / "capture.yaml"
-    if not path.is_file():
-        return {}
-    try:
-        notes = yaml.safe_load(path.read_text()) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadCapture(path, f"it is not valid YAML ({error})", "Correct it; docs/capture.md shows the format.") from error
-    if not isinstance(notes, dict) or not set(notes) <= _YAML_KEYS:
-        unknown = sorted(set(notes) - _YAML_KEYS) if isinstance(notes, dict) else notes
-        raise BadCapture(path, f"unknown entries {unknown}", f"Known entries: {', '.join(sorted(_YAML_KEYS))}.")
-    return notes
 
 
 def _stature(scene: Path, notes: dict[str, Any], cfg: IngestCaptureConfig) -> float | None:

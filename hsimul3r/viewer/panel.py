@@ -9,6 +9,7 @@ from hsimul3r.images import load_images
 from hsimul3r.run_record import FEEDBACK_TYPES, RunRecord, Simulation
 from hsimul3r.surfaces import body_surfaces, object_surfaces
 from hsimul3r.viewer import nodes
+from hsimul3r.viewer.clicks import click_panel
 
 RECONSTRUCTED, SIMULATED = "reconstructed", "simulated"
 SPEEDS = ("1×", "0.5×", "0.25×")
@@ -30,6 +31,7 @@ class RunViewer:
             if s.rollout is not None
         }
         self._add_controls()
+        self.clicks = click_panel(server, record.capture, self.photos, record.folder)
         self._aim()
         self.update()
 
@@ -81,8 +83,8 @@ class RunViewer:
     def _add_reconstruction(self) -> None:
         world, server = self.record.reconstruction, self.server
         capture = self.record.capture
-        photos = load_images(self.record.folder / "00_capture", capture) if capture is not None else []
-        self.cameras = nodes.add_cameras(server, world.cameras, photos) if world.cameras else []
+        self.photos = load_images(self.record.folder / "00_capture", capture) if capture is not None else ()
+        self.cameras = nodes.add_cameras(server, world.cameras, self.photos) if world.cameras else []
         self.points = nodes.add_points(server, world.tracks) if world.tracks else []
         self.people = nodes.add_meshes(server, "/reconstructed/people", body_surfaces(world.bodies))
         self.objects = nodes.add_meshes(server, "/reconstructed/objects", object_surfaces(world.assets), flat_shading=True)
