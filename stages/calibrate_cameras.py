@@ -31,7 +31,7 @@ from hsimul3r.geometry.skeletons import Sightings, bone_lengths
 from hsimul3r.geometry.tracks import Correspondences, join_matches, no_tracks, select_tracks, triangulate_tracks
 from hsimul3r.perception.identity import clothes_colour
 from hsimul3r.progress import Progress
-from stages.adapters import aliked_lightglue, colmap, dust3r
+from stages.adapters import aliked_lightglue, colmap, dust3r, known_cameras
 from stages.adapters.choices import PhotoChoice, open_photo_model
 from stages.adapters.dust3r import Dust3rConfig
 from stages.adapters.photo_rig import rig_from_photo
@@ -47,6 +47,9 @@ class CalibrateCamerasConfig:
     mapping: colmap.MappingConfig = field(default_factory=colmap.MappingConfig)
     dust3r: Dust3rConfig = field(default_factory=Dust3rConfig)
     """With weights given, DUSt3R relates the views in the place of features and mapping, and the rig holds its dense views."""
+    known: str = ""
+    """Cameras that are taken as they are, but for the scale, which people give: a COLMAP model's folder, HSfM's
+    hsfm_output_smplx.pkl, or its pickle of DUSt3R's alignment."""
     photo: PhotoChoice = field(default_factory=PhotoChoice)
     """Of a single photo."""
     weights: BundleWeights = field(default_factory=BundleWeights)
@@ -98,6 +101,8 @@ def run(
     """
     if len(images) == 1:
         return _single(capture, images[0], people, cfg)
+    if cfg.known:
+        return _with_known_cameras(capture, images, people, cfg, progress)
     persons, sightings = _linked_people(people)
     problem = _pose_problem(capture, sightings, len(persons), cfg)
     dense = _dense_scene(capture, images, people, cfg, progress)
@@ -119,6 +124,54 @@ def _single(
     if model is None:
         raise NoOverlap("there is one photo. Choose a model that sees cameras in one by --cameras.photo.kind ma_hmr, or:")
     return rig_from_photo(model, capture, image, people)
+
+
+def _with_known_cameras(
+    capture: Capture, images: tuple[UInt8[ndarray, "height width 3"], ...], people: People, cfg: CalibrateCamerasConfig,
+    progress: Progress,
+) -> CameraRig:  # fmt: skip
+    """People who are seen in two or more of the cameras that the user gives, and scene points."""
+    known = known_cameras.read_known_cameras(Path(cfg.known).expanduser(), capture)
+    seen = tuple(sighting for sighting in people.views if known.is_registered[sighting.view])
+    persons, sightings = _linked_people(dataclasses.replace(people, views=seen))
+    problem = _with_fixed_cameras(_pose_problem(capture, sightings, len(persons), cfg), known)
+    matches = _match_scene(images, people, cfg, progress)
+    uv = _scene_tracks(matches, capture, cfg)
+    solution = _require_cameras(_start_from_known(problem, known, uv, cfg), capture, matches, cfg)
+    rig = _rig(solution, persons, images, matches, cfg, None)
+    licences = (*rig.provenance.licences, known_cameras.TERMS)
+    return dataclasses.replace(
+        rig, provenance=dataclasses.replace(rig.provenance, adapter="given cameras+people", licences=licences)
+    )
+
+
+def _with_fixed_cameras(problem: BundleProblem, known: Cameras) -> BundleProblem:
+    """The problem with a lens of its own for every view, as it is known."""
+    views = len(known.is_registered)
+    return dataclasses.replace(
+        problem,
+        lens=np.arange(views),
+        focal_px=np.where(known.is_registered, known.focal_px, problem.focal_px[problem.lens]),
+        focal_spread=np.zeros(views),
+        principal_px=known.principal_px,
+        are_cameras_fixed=True,
+    )
+
+
+def _start_from_known(
+    problem: BundleProblem, known: Cameras, uv_px: Float[ndarray, "tracks views 2"], cfg: CalibrateCamerasConfig
+) -> _Solution | None:
+    """People and points adjusted to known cameras in people's metres; None where nobody is seen in two of them."""
+    anchored = anchor_to_people(known, problem)
+    if anchored is None:
+        return None
+    cameras = dataclasses.replace(anchored[0], is_registered=known.is_registered)
+    start = restrict(problem, known.is_registered)
+    state = initial_state(start, cameras, anchored[1])
+    if len(uv_px) >= cfg.min_tracks:
+        return _refine(_Solution(problem=start, state=state, cameras=cameras), uv_px, cfg.track_errors_px, cfg)
+    state, _ = adjust(start, state, max_iterations=100)
+    return _Solution(problem=start, state=state, cameras=cameras)
 
 
 def _dense_scene(

@@ -66,6 +66,8 @@ class BundleProblem:
     stature_spread: Float[ndarray, "persons"]
     tracks: PointTracks
     weights: BundleWeights = BundleWeights()
+    are_cameras_fixed: bool = False
+    """Cameras and lenses stay as they are in the initial state."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,6 +205,8 @@ def _free_parameters(problem: BundleProblem, columns: _Columns) -> Bool[ndarray,
     pose_free = problem.is_registered.copy()
     pose_free[np.argmax(problem.is_registered)] = False
     is_free[columns.pose() : columns.size()] = np.repeat(pose_free, 6)
+    if problem.are_cameras_fixed:
+        is_free[: columns.size()] = False
     return is_free
 
 

@@ -1,4 +1,7 @@
-"""COLMAP's incremental mapping (pycolmap): matches in, cameras out. Seeded and single-threaded, so that runs repeat exactly."""
+"""COLMAP's incremental mapping (pycolmap): matches in, cameras out. Seeded and single-threaded, so that runs repeat exactly.
+
+And the cameras of a model that COLMAP or another program wrote in its format.
+"""
 
 import tempfile
 from collections.abc import Sequence
@@ -11,7 +14,9 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from hsimul3r.artifacts import Cameras
+from hsimul3r.errors import BadForeignFile
 from hsimul3r.geometry.tracks import Correspondences, PairMatches
+from hsimul3r.importers.cameras import KnownCamera
 from hsimul3r.require import require
 
 LICENCES = ("pycolmap: BSD-3-Clause",)
@@ -74,6 +79,40 @@ def map_views(
         return None
     best = max(models.values(), key=lambda model: (model.num_reg_images(), model.num_points3D()))
     return _cameras(best, sizes_px, lenses)
+
+
+LENSES = {"SIMPLE_PINHOLE": (0, 0, 1, 2, None), "PINHOLE": (0, 1, 2, 3, None), "SIMPLE_RADIAL": (0, 0, 1, 2, 3)}
+"""By COLMAP's model: places of fx, fy, cx, cy and k1 among its parameters."""
+
+
+def read_model(folder: Path) -> tuple[KnownCamera, ...]:
+    """The posed images of a sparse model, text or binary (cameras, images, points3D). Raises `BadForeignFile`."""
+    pycolmap = _pycolmap()
+    for name in ("cameras", "images", "points3D"):
+        if not any((folder / f"{name}.{kind}").is_file() for kind in ("bin", "txt")):
+            raise BadForeignFile(folder, f"it is no COLMAP model: it holds no {name}.bin or {name}.txt")
+    try:
+        model = pycolmap.Reconstruction(str(folder))
+    except (RuntimeError, ValueError, IndexError) as error:
+        raise BadForeignFile(folder, f"COLMAP cannot read it ({error})") from error
+    return tuple(_known(image, folder) for image in model.images.values() if image.has_pose)
+
+
+def _known(image: Any, folder: Path) -> KnownCamera:
+    camera = image.camera
+    if camera.model.name not in LENSES:
+        raise BadForeignFile(
+            folder, f"'{image.name}' has the lens model {camera.model.name}, not {', '.join(LENSES)}: run COLMAP's "
+            "image_undistorter and use the photos and the model that it writes",
+        )  # fmt: skip
+    fx, fy, cx, cy, k = LENSES[camera.model.name]
+    T = np.eye(4)
+    T[:3] = image.cam_from_world().matrix()
+    return KnownCamera(
+        name=image.name, size_px=(camera.width, camera.height), focal_px=(camera.params[fx], camera.params[fy]),
+        principal_px=(camera.params[cx] - 0.5, camera.params[cy] - 0.5), k1=0.0 if k is None else float(camera.params[k]),
+        T_cam_world=T, is_cropped=False,
+    )  # fmt: skip
 
 
 def _pycolmap() -> Any:

@@ -1,0 +1,159 @@
+"""Cameras of other programs are taken as they are: a synthetic rig goes through their files and people give its metres."""
+
+import pickle
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from hsimul3r.errors import BadForeignFile
+from hsimul3r.geometry.alignment import Similarity
+from hsimul3r.geometry.cameras import camera_centers, observation_errors, transform_cameras
+from hsimul3r.importers.tools import HSFM_CAMERAS
+from hsimul3r.progress import Progress
+from stages import calibrate_cameras
+from stages.adapters.known_cameras import read_known_cameras
+from tests.geometry import rig
+from tests.stages.test_calibrate_cameras import blank, capture_of, people_of, worst_turn_deg
+
+AWAY = Similarity(scale=0.37, R=Rotation.from_rotvec([0.4, -0.9, 1.3]).as_matrix(), t=np.array([3.0, -1.0, 2.0]))
+"""From the truth to the frame and scale of a file."""
+
+
+def shifted_ring(k1=-0.05):
+    cameras = rig.ring(k1=k1)
+    return replace(
+        cameras, principal_px=cameras.principal_px + np.array([10.0, -6.0]), focal_px=np.array([900.0, 940.0, 870.0, 900.0])
+    )
+
+
+def write_colmap(folder, cameras, *, times=2, lens="SIMPLE_RADIAL", views: Sequence[int] = range(4)):
+    """A text model of photos `times` as large as the working images, with images in the order of no capture."""
+    folder.mkdir(parents=True)
+    moved = transform_cameras(cameras, AWAY)
+    lenses, images = [], []
+    for v in reversed(views):
+        (w, h), c = cameras.size_px[v] * times, (cameras.principal_px[v] + 0.5) * times
+        f, k = cameras.focal_px[v] * times, cameras.k1[v]
+        parameters = {"SIMPLE_RADIAL": (f, *c, k), "PINHOLE": (f, f * (1 - 10 * k), *c), "OPENCV": (f, f, *c, k, 0, 0, 0)}[lens]
+        lenses.append(" ".join(map(str, (v + 1, lens, w, h, *parameters))))
+        x, y, z, s = Rotation.from_matrix(moved.T_cam_world[v, :3, :3]).as_quat()
+        images += [" ".join(map(str, (v + 1, s, x, y, z, *moved.T_cam_world[v, :3, 3], v + 1, f"{v}.png"))), ""]
+    (folder / "cameras.txt").write_text("\n".join(lenses) + "\n")
+    (folder / "images.txt").write_text("\n".join(images) + "\n")
+    (folder / "points3D.txt").write_text("")
+    return folder
+
+
+def write_binary(folder, cameras):
+    pycolmap = pytest.importorskip("pycolmap")
+    model = pycolmap.Reconstruction(str(write_colmap(folder / "text", cameras)))
+    (folder / "binary").mkdir()
+    model.write_binary(str(folder / "binary"))
+    return folder / "binary"
+
+
+def write_pickle(folder, cameras, key="dust3r_ga_output"):
+    """Cameras of pictures of 512 px, as DUSt3R makes them."""
+    moved, found = transform_cameras(cameras, AWAY), {}
+    for v, size in enumerate(cameras.size_px):
+        w, h = (size * 512) // max(size)
+        c = (cameras.principal_px[v] - (size - 1) / 2) * 0.4 + [(w - 1) / 2, (h - 1) / 2]
+        K = np.array([[0.4 * cameras.focal_px[v], 0, c[0]], [0, 0.4 * cameras.focal_px[v], c[1]], [0, 0, 1]])
+        found[str(v)] = {"intrinsic": K, "cam2world": np.linalg.inv(moved.T_cam_world[v]), "pts3d": np.zeros((h, w, 3))}
+    (folder / "cameras.pkl").write_bytes(pickle.dumps({key: found}))
+    return folder / "cameras.pkl"
+
+
+def calibrated(path, cameras, tmp_path):
+    sightings = rig.sight(cameras, rig.people(2), noise_px=1, pose_noise_m=0.02)
+    cfg = calibrate_cameras.CalibrateCamerasConfig(use_features=False, known=str(path))
+    return calibrate_cameras.run(
+        capture_of(cameras), blank(cameras), people_of(cameras, sightings), cfg=cfg, out=tmp_path, progress=Progress()
+    )
+
+
+@pytest.mark.parametrize("kind", ["colmap text", "colmap binary", "dust3r", "hsfm"])
+def test_known_cameras_stay_as_they_are_in_people_s_metres(tmp_path, kind):
+    cameras = shifted_ring(k1=-0.05 if "colmap" in kind else 0.0)
+    path = {"colmap text": lambda: write_colmap(tmp_path / "model", cameras),
+            "colmap binary": lambda: write_binary(tmp_path, cameras), "dust3r": lambda: write_pickle(tmp_path, cameras),
+            "hsfm": lambda: write_pickle(tmp_path, cameras, HSFM_CAMERAS)}[kind]()  # fmt: skip
+    found = calibrated(path, cameras, tmp_path)
+    assert worst_turn_deg(found.cameras, cameras) < 1e-5
+    for name in ("focal_px", "principal_px", "k1"):
+        np.testing.assert_allclose(getattr(found.cameras, name), getattr(cameras, name), atol=1e-6)
+    apart, truth = (np.linalg.norm(np.diff(camera_centers(c), axis=0), axis=1) for c in (found.cameras, cameras))
+    np.testing.assert_allclose(apart / apart[0], truth / truth[0], rtol=1e-6)
+    assert apart[0] == pytest.approx(truth[0], rel=0.06)
+    assert found.report["keypoints_px_median"] < 3
+    assert found.provenance.adapter == "given cameras+people" and found.provenance.scale_source == "stature"
+    assert any("given cameras" in licence for licence in found.provenance.licences)
+
+
+def test_a_photo_that_the_file_does_not_know_is_left_out(tmp_path):
+    cameras = shifted_ring()
+    found = calibrated(write_colmap(tmp_path / "model", cameras, views=(0, 1, 3)), cameras, tmp_path)
+    assert found.cameras.is_registered.tolist() == [True, True, False, True]
+    assert found.persons == (0, 1) and np.isfinite(found.skeletons).all()
+
+
+def test_a_picture_that_shows_the_middle_of_a_photo_is_scaled_about_it(tmp_path):
+    cameras = rig.ring(sizes=((1000, 750),) * 2, k1=0.0)
+    found = {
+        str(v): {"intrinsic": np.array([[269.0, 0, 111.5], [0, 269.0, 111.5], [0, 0, 1]]), "cam2world": np.eye(4),
+                 "pts3d": np.zeros((224, 224, 3))}
+        for v in range(2)
+    }  # fmt: skip
+    (tmp_path / "square.pkl").write_bytes(pickle.dumps({"dust3r_ga_output": found}))
+    known = read_known_cameras(tmp_path / "square.pkl", capture_of(cameras))
+    np.testing.assert_allclose(known.focal_px, 269.0 * 750 / 224)
+    np.testing.assert_allclose(known.principal_px, cameras.principal_px)
+
+
+def broken(case, folder, cameras):
+    if case == "lens":
+        return write_colmap(folder / "m", cameras, lens="OPENCV")
+    if case == "two focal lengths":
+        return write_colmap(folder / "m", cameras, lens="PINHOLE")
+    if case == "names":
+        return write_colmap(folder / "m", cameras, views=(1,))
+    if case == "turned":
+        return write_colmap(folder / "m", replace(cameras, size_px=cameras.size_px[:, ::-1]))
+    if case == "garbage":
+        (write_colmap(folder / "m", cameras) / "cameras.txt").write_text("1 NO_LENS a b\n")
+        return folder / "m"
+    if case == "pickle":
+        (folder / "p.pkl").write_bytes(pickle.dumps({"dust3r_ga_output": {"0": {"intrinsic": np.eye(3)}}}))
+        return folder / "p.pkl"
+    return folder / "gone" if case == "gone" else folder
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [("lens", "lens model OPENCV"), ("two focal lengths", "two focal lengths"), ("names", "knows 1 of the 4 photos"),
+     ("turned", "another shape"), ("garbage", "cannot read it"), ("pickle", "holds no cameras"), ("gone", "no such file"),
+     ("empty folder", "no COLMAP model")],
+)  # fmt: skip
+def test_what_cannot_be_these_photos_cameras_is_one_clear_error(tmp_path, case, said):
+    cameras = shifted_ring()
+    with pytest.raises(BadForeignFile, match=said):
+        read_known_cameras(broken(case, tmp_path, cameras), capture_of(cameras))
+
+
+def test_scene_points_are_triangulated_in_the_known_cameras(tmp_path):
+    cameras = shifted_ring()
+    known = read_known_cameras(write_colmap(tmp_path / "model", cameras), capture_of(cameras))
+    sightings, seen = rig.sight(cameras, rig.people(2), noise_px=1), rig.scatter(cameras, noise_px=0.5, outliers=0.1)
+    uv = np.full((len(seen.points), 4, 2), np.nan)
+    uv[seen.point, seen.view] = seen.uv_px
+    cfg = calibrate_cameras.CalibrateCamerasConfig()
+    problem = calibrate_cameras._pose_problem(capture_of(cameras), sightings, 2, cfg)
+    problem = calibrate_cameras._with_fixed_cameras(problem, known)
+    solution = calibrate_cameras._start_from_known(problem, known, uv, cfg)
+    assert solution is not None and len(solution.problem.tracks.points) > 60
+    assert worst_turn_deg(solution.cameras, cameras) < 1e-5
+    tracks = replace(solution.problem.tracks, points=solution.state.points)
+    assert np.median(observation_errors(solution.cameras, tracks)) < 1
