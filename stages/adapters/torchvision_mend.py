@@ -29,7 +29,7 @@ def mend_torchvision() -> None:
         library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     library.impl("nms", nms, "CPU")
     _DEFINITIONS.append(library)
-    importlib.import_module("torchvision.extension")._has_ops = lambda: True
+    setattr(importlib.import_module("torchvision.extension"), "_has_ops", lambda: True)  # noqa: B010
 
 
 def _kernels_load(package: str) -> bool:
