@@ -34,6 +34,7 @@ from hsimul3r.progress import Progress
 from stages.adapters import aliked_lightglue, colmap, dust3r, known_cameras
 from stages.adapters.choices import PhotoChoice, open_photo_model
 from stages.adapters.dust3r import Dust3rConfig
+from stages.adapters.gen3r import Gen3rConfig, read_scene, views_beside_people
 from stages.adapters.photo_rig import rig_from_photo
 
 
@@ -47,6 +48,8 @@ class CalibrateCamerasConfig:
     mapping: colmap.MappingConfig = field(default_factory=colmap.MappingConfig)
     dust3r: Dust3rConfig = field(default_factory=Dust3rConfig)
     """With weights given, DUSt3R relates the views in the place of features and mapping, and the rig holds its dense views."""
+    gen3r: Gen3rConfig = field(default_factory=Gen3rConfig)
+    """With results given, Gen3R does so for one or two photos; of one, people (`photo`) say how large its scene is."""
     known: str = ""
     """Cameras that are taken as they are, but for the scale, which people give: a COLMAP model's folder, HSfM's
     hsfm_output_smplx.pkl, or its pickle of DUSt3R's alignment."""
@@ -100,7 +103,7 @@ def run(
     model's weights raises.
     """
     if len(images) == 1:
-        return _single(capture, images[0], people, cfg)
+        return _single(capture, images[0], people, cfg, progress)
     if cfg.known:
         return _with_known_cameras(capture, images, people, cfg, progress)
     persons, sightings = _linked_people(people)
@@ -117,13 +120,21 @@ def run(
 
 
 def _single(
-    capture: Capture, image: UInt8[ndarray, "height width 3"], people: People, cfg: CalibrateCamerasConfig
+    capture: Capture, image: UInt8[ndarray, "height width 3"], people: People, cfg: CalibrateCamerasConfig, progress: Progress
 ) -> CameraRig:
-    """A learnt rig."""
+    """A learnt rig, with the dense view of Gen3R where its results are given."""
     model = open_photo_model(cfg.photo)
     if model is None:
         raise NoOverlap("there is one photo. Choose a model that sees cameras in one by --cameras.photo.kind ma_hmr, or:")
-    return rig_from_photo(model, capture, image, people)
+    dense = _dense_scene(capture, (image,), people, cfg, progress) if cfg.gen3r.results else None
+    if dense is None:
+        return rig_from_photo(model, capture, image, people)
+    focal = np.where(np.isfinite(capture.focal_px), capture.focal_px, dense.cameras.focal_px)
+    rig = rig_from_photo(model, dataclasses.replace(capture, focal_px=focal), image, people)
+    made = dataclasses.replace(
+        rig.provenance, adapter=f"{rig.provenance.adapter}+{dense.name}", licences=(*rig.provenance.licences, *dense.licences)
+    )
+    return dataclasses.replace(rig, provenance=made, dense=views_beside_people(dense, rig, people))
 
 
 def _with_known_cameras(
@@ -177,10 +188,12 @@ def _start_from_known(
 def _dense_scene(
     capture: Capture, images: tuple[ndarray, ...], people: People, cfg: CalibrateCamerasConfig, progress: Progress
 ) -> dust3r.DenseScene | None:
-    """What the user's DUSt3R says of all views, where its weights are given."""
-    if not cfg.dust3r.weights:
+    """What Gen3R's results or the user's DUSt3R say of all views, where they are given."""
+    if not (cfg.gen3r.results or cfg.dust3r.weights):
         return None
     masks = tuple(binary_dilation(mask, iterations=cfg.mask_margin_px) for mask in people.masks)
+    if cfg.gen3r.results:
+        return read_scene(images, masks, cfg=cfg.gen3r)
     return dust3r.reconstruct_views(images, masks, capture.focal_px, cfg=cfg.dust3r, progress=progress)
 
 
@@ -422,7 +435,7 @@ def _rig(
 def _credits(dense: dust3r.DenseScene | None) -> tuple[str, tuple[str, ...]]:
     """What related the views, and its licences."""
     if dense is not None:
-        return "dust3r+colmap+people", (*dust3r.LICENCES, *colmap.LICENCES)
+        return f"{dense.name}+colmap+people", (*dense.licences, *colmap.LICENCES)
     return "aliked+lightglue+colmap+people", (*aliked_lightglue.LICENCES, *colmap.LICENCES)
 
 

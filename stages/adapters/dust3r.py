@@ -72,6 +72,9 @@ class DenseScene:
     """No person, and sure."""
     matches: Correspondences
     loss: float
+    name: str = "dust3r"
+    """What saw it, and its licences."""
+    licences: tuple[str, ...] = LICENCES
 
 
 def reconstruct_views(
@@ -132,7 +135,7 @@ def join_pairs(
         cameras=_working_cameras(prepared, people, focal_px(problem, found)[:, 0].cpu().numpy(), camera_poses(found)),
         prepared=tuple(prepared), depth=tuple(depth), confidence=tuple(confidence), is_static=is_static,
         matches=Correspondences(
-            keypoints_px=tuple(_pixel_grid(picture) for picture in prepared),
+            keypoints_px=tuple(pixel_grid(picture) for picture in prepared),
             pairs=match_pointmaps(calm, is_static, stride=cfg.match_stride),
         ),
         loss=losses[-1],
@@ -141,11 +144,16 @@ def join_pairs(
 
 def dense_views(scene: DenseScene, cameras: Cameras, tracks: PointTracks) -> tuple[DenseView, ...]:
     """The scene's depth seen by the adjusted `cameras`, in their frame; the tracks' depths say how large it is."""
-    scale = float(np.median(np.concatenate([_depth_ratios(scene, cameras, tracks, v) for v in range(len(scene.depth))])))
+    ratios = np.concatenate([_depth_ratios(scene, cameras, tracks, v) for v in range(len(scene.depth))])
+    return scaled_views(scene, cameras, float(np.median(ratios)))
+
+
+def scaled_views(scene: DenseScene, cameras: Cameras, scale: float) -> tuple[DenseView, ...]:
+    """The scene's depth, times `scale`, seen by `cameras`, in their frame."""
     views = []
     for v in np.flatnonzero(cameras.is_registered).tolist():
         picture, depth = scene.prepared[v], scale * scene.depth[v].astype(float)
-        rays = undistort(cameras, v, _pixel_grid(picture)).reshape(*depth.shape, 2)
+        rays = undistort(cameras, v, pixel_grid(picture)).reshape(*depth.shape, 2)
         in_camera = np.concatenate([rays, np.ones((*depth.shape, 1))], axis=-1) * depth[..., None]
         R, t = cameras.T_cam_world[v, :3, :3], cameras.T_cam_world[v, :3, 3]
         views.append(
@@ -185,7 +193,7 @@ def _working_cameras(
     )  # fmt: skip
 
 
-def _pixel_grid(picture: Prepared) -> Float[ndarray, "pixels 2"]:
+def pixel_grid(picture: Prepared) -> Float[ndarray, "pixels 2"]:
     """Working pixels of a prepared picture's pixels, row by row."""
     wide, high = picture.size_px
     y, x = np.divmod(np.arange(wide * high), wide)
