@@ -50,6 +50,11 @@ def test_a_program_that_hangs_is_ended_with_all_its_children(tmp_path):
 def test_what_is_missing_or_wrong_is_named(tmp_path):
     with pytest.raises(ExternalFailed, match="could not be started"):
         run_external(ExternalTool(command="no-such-program {input}", result="*"), RESULT, tmp_path / "out")
+    for command, said in (("a 'b", "not quoted"), ("", "names no program")):
+        with pytest.raises(ExternalFailed, match=said):
+            run_external(ExternalTool(command=command, result="*"), RESULT, tmp_path / "out")
+    with pytest.raises(BadForeignFile, match="no such file"):
+        run_external(tool("pass", result="*"), tmp_path / "gone.mp4", tmp_path / "out")
     with pytest.raises(ExternalFailed, match="left no files"):
         run_external(tool("pass", result="*.pkl"), RESULT, tmp_path / "out")
     writes = "import sys; open(sys.argv[2] + '/a.pkl', 'w').write('text')"
