@@ -32,6 +32,7 @@ class NetworkConfig:
     """Sizes of the network."""
 
     width: int = 128
+    """A multiple of 32."""
     blocks: int = 5
     heads: int = 4
     crop_px: int = 80
@@ -87,13 +88,11 @@ class Attention(nn.Module):
         is_used: Bool[Tensor, "batch m"] | None = None,
     ) -> Float[Tensor, "batch n width"]:  # fmt: skip
         source = x if memory is None else memory
-        q = self.norm_q(self._split(self.to_q(x)))
-        k = self.norm_k(self._split(self.to_k(source)))
         v = self._split(self.to_v(source))
+        q = self.norm_q(self._split(self.to_q(x)).float()).to(v.dtype)
+        k = self.norm_k(self._split(self.to_k(source)).float()).to(v.dtype)
         mask = None if is_used is None else is_used[:, None, None]
-        mixed = scaled_dot_product_attention(q, k.to(v.dtype), v, attn_mask=mask) if mask is not None else (
-            scaled_dot_product_attention(q.to(v.dtype), k.to(v.dtype), v)
-        )  # fmt: skip
+        mixed = scaled_dot_product_attention(q, k, v, attn_mask=mask)
         return self.to_out(mixed.transpose(1, 2).flatten(2))
 
     def _split(self, x: Float[Tensor, "batch n width"]) -> Float[Tensor, "batch heads n per_head"]:
@@ -119,8 +118,12 @@ class Eye(nn.Module):
 
     def __init__(self, cfg: NetworkConfig):
         super().__init__()
+        quarter, half = cfg.width // 4, cfg.width // 2
         self.stem = nn.Sequential(
-            *_convolution(2, 32, 2), *_convolution(32, 64, 2), *_convolution(64, 64, 1), *_convolution(64, cfg.width, 2)
+            *_convolution(2, quarter, 2),
+            *_convolution(quarter, half, 2),
+            *_convolution(half, half, 1),
+            *_convolution(half, cfg.width, 2),
         )
         cells = (cfg.crop_px // 8) ** 2
         self.place = nn.Parameter(0.02 * torch.randn(1, cells, cfg.width))
