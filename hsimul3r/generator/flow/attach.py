@@ -67,18 +67,17 @@ def attach(primitives: Sequence[Primitive], cfg: AttachConfig | None = None) -> 
     parts = list(primitives)
     gaps = _Gaps(parts, reach_m=max(cfg.reach_m, cfg.touch_m))
     before = gaps.groups(cfg.touch_m)
-    groups = before.copy()
+    groups = before
     moved, farthest = 0, 0.0
-    for _ in range(2 * len(parts) if cfg.reach_m > 0 else 0):
-        main = _largest(groups, parts)
-        found = gaps.nearest(groups == main, cfg.reach_m)
+    for _ in range(3 * len(parts) if cfg.reach_m > 0 else 0):
+        found = gaps.nearest(groups == _largest(groups, parts), cfg.reach_m)
         if found is None:
             break
-        near, loose, gap = found
+        loose, gap = found
         _bring(parts, groups, loose, gap, cfg)
         gaps.renew(parts, np.flatnonzero(groups == groups[loose]))
         moved, farthest = moved + 1, max(farthest, gap.distance)
-        groups[groups == groups[loose]] = groups[near]
+        groups = gaps.groups(cfg.touch_m)
     after = gaps.groups(cfg.touch_m)
     return Attached(
         primitives=tuple(parts), pieces_before=_count(before), pieces=_count(after), moved=moved, farthest_m=farthest
@@ -125,15 +124,14 @@ class _Gaps:
         size = len(self.clouds)
         return connected_components(coo_array((np.ones(len(pairs)), (rows, columns)), shape=(size, size)), directed=False)[1]
 
-    def nearest(self, is_main: ndarray, reach_m: float) -> tuple[int, int, Gap] | None:
-        """The pair (part of the main group, loose part) with the least gap within reach, as seen from the main group."""
-        best: tuple[int, int, Gap] | None = None
+    def nearest(self, is_main: ndarray, reach_m: float) -> tuple[int, Gap] | None:
+        """The loose part with the least gap to the main group within reach; the gap's first point is on the main group."""
+        best: tuple[int, Gap] | None = None
         for (i, j), gap in self.found.items():
-            if is_main[i] == is_main[j] or gap.distance > reach_m:
+            if is_main[i] == is_main[j] or gap.distance > reach_m or (best and gap.distance >= best[1].distance):
                 continue
-            if best is None or gap.distance < best[2].distance:
-                turned = Gap(distance=gap.distance, first=gap.second, second=gap.first)
-                best = (i, j, gap) if is_main[i] else (j, i, turned)
+            turned = Gap(distance=gap.distance, first=gap.second, second=gap.first)
+            best = (j, gap) if is_main[i] else (i, turned)
         return best
 
     def _measure(self, i: int, j: int) -> None:

@@ -128,15 +128,15 @@ class Eye(nn.Module):
         cells = (cfg.crop_px // 8) ** 2
         self.place = nn.Parameter(0.02 * torch.randn(1, cells, cfg.width))
         self.numbers = nn.Linear(VIEW_NUMBERS, cfg.width)
-        self.blocks = nn.ModuleList(EyeBlock(cfg.width, cfg.heads) for _ in range(cfg.eye_blocks))
+        self.layers = nn.ModuleList(EyeBlock(cfg.width, cfg.heads) for _ in range(cfg.eye_blocks))
         self.norm = nn.LayerNorm(cfg.width)
 
     def forward(
         self, crops: Float[Tensor, "n 2 size size"], numbers: Float[Tensor, "n 9"]
     ) -> Float[Tensor, "n cells width"]:  # fmt: skip
         x = self.stem(crops).flatten(2).transpose(1, 2) + self.place + self.numbers(numbers)[:, None]
-        for block in self.blocks:
-            x = block(x)
+        for layer in self.layers:
+            x = layer(x)
         return self.norm(x)
 
 

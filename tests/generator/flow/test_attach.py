@@ -83,3 +83,11 @@ def test_a_loose_group_moves_as_one():
     steps = [after.centre - before.centre for after, before in zip(done.primitives[1:], loose)]
     assert np.allclose(steps, [0, -0.034, 0], atol=1e-6)
     assert bodies(done.primitives) == 1
+
+
+def test_a_bar_that_lengthening_does_not_bring_is_moved_too():
+    """A leg ends below and beside the corner of the top."""
+    parts = [box("top", (0, 0, 0.62), (0.5, 0.4, 0.02)), box("leg", (0.535, 0, 0.28), (0.02, 0.02, 0.28))]
+    done = attach(parts)
+    assert (done.pieces_before, done.pieces) == (2, 1)
+    assert bodies(done.primitives) == 1
