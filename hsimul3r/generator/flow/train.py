@@ -1,8 +1,8 @@
 """Train the embedded generator: python -m hsimul3r.generator.flow.train --data FOLDER --out FOLDER --steps 20000
 
-Writes `model.safetensors` and `config.json` (the averaged weights, what FlowGenerator loads), `state.safetensors` and
-`state.json` (from which the same command goes on), `curve.csv`, and TensorBoard's files in `tensorboard`. A step's random
-numbers come from the seed and the step's number alone, so that an interrupted run is the same as a whole one.
+Writes `model.safetensors` and `config.json` (the averaged weights, what FlowGenerator loads), `state.safetensors` (from which
+the same command goes on), `curve.csv`, and TensorBoard's files in `tensorboard`. A step's random numbers come from the seed and
+the step's number alone, so that an interrupted run is the same as a whole one.
 """
 
 import logging
