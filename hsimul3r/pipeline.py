@@ -93,8 +93,8 @@ def simulate(store: RunStore, cfg: PipelineConfig) -> Simulation:
     scene = build_simulation(aligned, store, cfg)
     rollouts, verdicts = {}, {}
     for controller in ("pd", suited(scene)):
-        tracking = replace(cfg, tracking=replace(cfg.tracking, controller=controller))
-        rollouts[controller], verdicts[controller] = hold(scene, store, tracking)
+        chosen = replace(cfg, tracking=replace(cfg.tracking, controller=controller))
+        rollouts[controller], verdicts[controller] = hold(scene, store, chosen)
     simulation = Simulation(scene=scene, rollouts=rollouts, verdicts=verdicts)
     _show(store, simulation)
     return simulation
@@ -112,8 +112,10 @@ def build_simulation(aligned: AlignedScene, store: RunStore, cfg: PipelineConfig
 
 def hold(scene: SimScene, store: RunStore, cfg: PipelineConfig) -> tuple[Rollout, StabilityVerdict]:
     """What `cfg.tracking.controller` makes of a scene (Sec. 3.3, Eq. 5), and the verdict on it (Sec. 3.4)."""
-    controller = cfg.tracking.controller
-    rollout = store.stage(f"80_rollout_{controller}", Rollout, track_motion.run, scene, cfg=cfg.tracking)
+    asked = cfg.tracking.controller
+    controller = suited(scene) if asked == "auto" else asked
+    tracking = replace(cfg.tracking, controller=controller)
+    rollout = store.stage(f"80_rollout_{controller}", Rollout, track_motion.run, scene, cfg=tracking)
     verdict = store.stage(f"85_verdict_{controller}", StabilityVerdict, judge_stability.run, scene, rollout, cfg=cfg.verdict)
     return rollout, verdict
 

@@ -50,6 +50,8 @@ def test_offsets_shift_every_tap_by_dy_dx():
 
 def test_the_stand_in_leaves_no_trace(monkeypatch):
     own = types.ModuleType("torchvision")
+    for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torchvision", own)
     with aliked_lightglue._torchvision_stand_in():
         from torchvision.models import resnet
