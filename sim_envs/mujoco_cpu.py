@@ -9,21 +9,18 @@ from numpy import ndarray
 from hsimul3r.artifacts import SimScene
 from hsimul3r.errors import UnsupportedParameter
 from hsimul3r.tracking.simulation import ContactReadings, Parameter
-from sim_envs.contact_sensors import ContactSensors, damping_ratio
+from sim_envs.contact_sensors import damping_ratio
 from sim_envs.contract import Capabilities, Timing
 from sim_envs.engine import MjModel, mujoco, mujoco_batch
-from sim_envs.scene_builder import ctrl_names, load_model, qpos_names, qvel_names
+from sim_envs.named_model import PARAMETERS, NamedModel
+from sim_envs.scene_builder import load_model
 
 
 class MujocoCpu:
     """The default backend."""
 
     name = "mujoco_cpu"
-    capabilities = Capabilities(
-        is_bit_reproducible=True,
-        uses_gpu=False,
-        parameters=("contact_recovery_s", "gravity_m_s2", "force_n", "mass_kg", "friction"),
-    )
+    capabilities = Capabilities(is_bit_reproducible=True, uses_gpu=False, parameters=PARAMETERS)
 
     def load(self, scene: SimScene, *, count: int, timing: Timing, threads: int = 0) -> "MujocoBatch":
         """Build the model and open `count` simulations in the scene's initial state."""
@@ -38,36 +35,22 @@ def _say_nothing(message: str) -> None:
     """MuJoCo prints its warnings and appends them to a file in the working folder; `has_diverged` reports them instead."""
 
 
-class MujocoBatch:
+class MujocoBatch(NamedModel):
     """`count` simulations of one model. Satisfies `sim_envs.contract.SimBatch`."""
 
     def __init__(self, model: MjModel, humans: tuple[str, ...], objects: tuple[str, ...], *, count: int, threads: int = 0):
         mujoco().set_mju_user_warning(_say_nothing)
-        self._model = model
+        super().__init__(model, humans, objects)
         self._batch = mujoco_batch().Batch(model, count, nthread=threads)
         fields = ("qpos", "qvel", "ctrl", "xfrc_applied", "xpos", "xquat", "sensordata", "actuator_force")
         self._bound = {name: self._batch.bind(name) for name in fields}
         self._expanded: dict[str, ndarray] = {}
         self._forces: dict[str, ndarray] = {}
-        self.qpos_names = qpos_names(model)
-        self.qvel_names = qvel_names(model)
-        self.ctrl_names = ctrl_names(model)
-        self.body_names = tuple(model.body(i).name for i in range(1, model.nbody))
-        self._sensors = ContactSensors(model, humans, objects)
-        self.contact_names = self._sensors.names
         self._capped = np.zeros(count, int)
 
     @property
     def count(self) -> int:
         return self._batch.nsim
-
-    @property
-    def timestep_s(self) -> float:
-        return float(self._model.opt.timestep)
-
-    def total_mass_kg(self) -> float:
-        """Of everything that moves."""
-        return float(self._model.body_subtreemass[0])
 
     def reset(
         self,
@@ -144,7 +127,7 @@ class MujocoBatch:
             owned = self._model.geom_bodyid == self._model.body(body).id
             self._expand("geom_friction")[:, owned, 0] = np.asarray(values)[:, None]
         else:
-            raise UnsupportedParameter(MujocoCpu.name, name, MujocoCpu.capabilities.parameters)
+            raise UnsupportedParameter(MujocoCpu.name, name, PARAMETERS)
 
     def _force_on(self, body: str) -> Float[ndarray, "sims 3"]:
         return self._bound["xfrc_applied"][:, self._model.body(body).id, :3]

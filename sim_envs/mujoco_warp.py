@@ -16,12 +16,12 @@ from numpy import ndarray
 from hsimul3r.artifacts import SimScene
 from hsimul3r.errors import UnsupportedParameter
 from hsimul3r.tracking.simulation import ContactReadings, Parameter
-from sim_envs.contact_sensors import ContactSensors, damping_ratio
+from sim_envs.contact_sensors import damping_ratio
 from sim_envs.contract import Capabilities, Timing
 from sim_envs.engine import MjModel, mujoco_warp, warp
-from sim_envs.scene_builder import ctrl_names, load_model, qpos_names, qvel_names
+from sim_envs.named_model import PARAMETERS, NamedModel
+from sim_envs.scene_builder import load_model
 
-PARAMETERS: tuple[Parameter, ...] = ("contact_recovery_s", "gravity_m_s2", "force_n", "mass_kg", "friction")
 BEYOND_ANY_STATE = 1e10
 """MuJoCo calls a position or velocity beyond it bad."""
 MASS_DEPENDENT = ("body_subtreemass", "body_invweight0", "dof_invweight0", "actuator_acc0")
@@ -59,34 +59,20 @@ class MujocoWarp:
         return batch
 
 
-class WarpBatch:
+class WarpBatch(NamedModel):
     """`count` worlds of one model on warp's current device. Satisfies `sim_envs.contract.SimBatch`."""
 
     def __init__(self, model: MjModel, humans: tuple[str, ...], objects: tuple[str, ...], *, count: int, limits: WarpLimits):
+        super().__init__(model, humans, objects)
         self._mw, self._device = mujoco_warp(), warp().get_device()
         self.count = count
-        self._host = model
-        self._model = self._mw.put_model(model)
-        self._model.opt.warn_overflow = 0
+        self._on_device = self._mw.put_model(model)
+        self._on_device.opt.warn_overflow = 0
         self._data = self._mw.make_data(model, nworld=count, nconmax=limits.contacts, njmax=limits.constraints)
         self._capped = warp().zeros(count, dtype=int)
         self._graph: Any = None
         self._outputs: dict[str, ndarray] = {}
         self._forces: dict[str, ndarray] = {}
-        self.qpos_names = qpos_names(model)
-        self.qvel_names = qvel_names(model)
-        self.ctrl_names = ctrl_names(model)
-        self.body_names = tuple(model.body(i).name for i in range(1, model.nbody))
-        self._sensors = ContactSensors(model, humans, objects)
-        self.contact_names = self._sensors.names
-
-    @property
-    def timestep_s(self) -> float:
-        return float(self._host.opt.timestep)
-
-    def total_mass_kg(self) -> float:
-        """Of everything that moves."""
-        return float(self._host.body_subtreemass[0])
 
     def reset(
         self,
@@ -107,7 +93,7 @@ class WarpBatch:
         self._write(self._capped, rows, 0)
         forces = np.zeros((self.count, len(self.body_names) + 1, 6))
         for body, force in self._forces.items():
-            forces[:, self._host.body(body).id, :3] = force
+            forces[:, self._model.body(body).id, :3] = force
         self._write(self._data.xfrc_applied, rows, forces[rows])
         self._data.qacc_warmstart.assign(warmstart)
         self._forward()
@@ -133,7 +119,7 @@ class WarpBatch:
 
     def body_poses(self, names: Sequence[str]) -> tuple[Float[ndarray, "sims bodies 3"], Float[ndarray, "sims bodies 4"]]:
         """Frame origins and orientations (wxyz) of the named bodies."""
-        index = [self._host.body(name).id for name in names]
+        index = [self._model.body(name).id for name in names]
         return self._output("xpos")[:, index].astype(float), self._output("xquat")[:, index].astype(float)
 
     def contacts(self) -> ContactReadings:
@@ -166,28 +152,28 @@ class WarpBatch:
         values = np.asarray(values, np.float32)
         if name == "contact_recovery_s":
             solref = self._field("geom_solref")
-            solref[..., 1] = damping_ratio(self._host, values)[:, None]
+            solref[..., 1] = damping_ratio(self._model, values)[:, None]
             self._set_field("geom_solref", solref)
         elif name == "gravity_m_s2":
-            self._model.opt.gravity = warp().array(values, dtype=warp().vec3, device=self._device)
+            self._on_device.opt.gravity = warp().array(values, dtype=warp().vec3, device=self._device)
             self._graph = None
         elif name == "force_n" and body is not None:
             self._forces[body] = np.broadcast_to(values, (self.count, 3)).copy()
             forces = self._data.xfrc_applied.numpy()
-            forces[:, self._host.body(body).id, :3] = values
+            forces[:, self._model.body(body).id, :3] = values
             self._data.xfrc_applied.assign(forces)
         elif name == "mass_kg" and body is not None:
-            self._set_mass(self._host.body(body).id, values)
+            self._set_mass(self._model.body(body).id, values)
         elif name == "friction" and body is not None:
             friction = self._field("geom_friction")
-            friction[:, self._host.geom_bodyid == self._host.body(body).id, 0] = values[:, None]
+            friction[:, self._model.geom_bodyid == self._model.body(body).id, 0] = values[:, None]
             self._set_field("geom_friction", friction)
         else:
             raise UnsupportedParameter(MujocoWarp.name, name, PARAMETERS)
 
     def _advance(self) -> None:
-        self._mw.step(self._model, self._data)
-        limit = int(self._host.opt.iterations)
+        self._mw.step(self._on_device, self._data)
+        limit = int(self._model.opt.iterations)
         warp().launch(_count_capped(), dim=self.count, inputs=[self._data.solver_niter, limit, self._capped])
 
     def _captured(self) -> Callable[[], None]:
@@ -200,7 +186,7 @@ class WarpBatch:
     def _forward(self) -> None:
         self._outputs.clear()
         with warp().ScopedDevice(self._device):
-            self._mw.forward(self._model, self._data)
+            self._mw.forward(self._on_device, self._data)
 
     def _output(self, name: str) -> ndarray:
         if name not in self._outputs:
@@ -214,22 +200,22 @@ class WarpBatch:
 
     def _field(self, name: str) -> ndarray:
         """A model's field, one row a simulation."""
-        held = getattr(self._model, name).numpy()
+        held = getattr(self._on_device, name).numpy()
         return np.repeat(held, self.count, axis=0) if len(held) != self.count else held.copy()
 
     def _set_field(self, name: str, values: ndarray) -> None:
-        held = getattr(self._model, name)
+        held = getattr(self._on_device, name)
         if len(held) == self.count:
             held.assign(values)
             return
-        setattr(self._model, name, warp().array(values, dtype=held.dtype, device=self._device))
+        setattr(self._on_device, name, warp().array(values, dtype=held.dtype, device=self._device))
         self._graph = None
 
     def _set_mass(self, body: int, values: Float[ndarray, "sims"]) -> None:
         mass, inertia = self._field("body_mass"), self._field("body_inertia")
         mass[:, body] = values
-        ratio = values / float(self._host.body_mass[body])
-        inertia[:, body] = self._host.body_inertia[body] * ratio[:, None]
+        ratio = values / float(self._model.body_mass[body])
+        inertia[:, body] = self._model.body_inertia[body] * ratio[:, None]
         self._set_field("body_mass", mass)
         self._set_field("body_inertia", inertia)
         for name in MASS_DEPENDENT:
@@ -237,7 +223,7 @@ class WarpBatch:
         for name in OUTPUTS:
             self._output(name)
         with warp().ScopedDevice(self._device):
-            self._mw.set_const(self._model, self._data)
+            self._mw.set_const(self._on_device, self._data)
 
 
 @cache

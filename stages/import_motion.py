@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 from rich.markup import escape
 
-from hsimul3r.artifacts import AlignedScene, BodySequence, Cameras, PointTracks, Provenance, ScaleSource
+from hsimul3r.artifacts import AlignedScene, BodySequence, Provenance, ScaleSource
 from hsimul3r.body.model import SmplxFormatBody, embedded_body
 from hsimul3r.conventions import SMPLX_JOINTS
 from hsimul3r.errors import BadMotion
+from hsimul3r.geometry.cameras import no_cameras
+from hsimul3r.geometry.tracks import no_tracks
 from hsimul3r.interaction.contacts_from_motion import Moves, Rest, RestConfig, floor_height, rests_of
 from hsimul3r.interaction.supports import SupportConfig, Supports, build_supports
 from hsimul3r.motions.amass import read_amass_motion
@@ -68,8 +70,8 @@ def run(source: Path, *, cfg: ImportMotionConfig, out: Path, progress: Progress)
         bodies=(body,),
         assets=supports.assets,
         contacts=supports.contacts,
-        cameras=_no_cameras(),
-        tracks=_no_tracks(),
+        cameras=no_cameras(),
+        tracks=no_tracks(),
         report=dict(_report(body, rests, supports)),
     )
 
@@ -128,17 +130,3 @@ def _report(body: BodySequence, rests: tuple[Rest, ...], supports: Supports) -> 
         "grips": sum(rest.needs_grip for rest in rests),
         "furniture_mass_kg": sum(asset.mass_kg for asset in supports.assets),
     }
-
-
-def _no_cameras() -> Cameras:
-    return Cameras(
-        size_px=np.zeros((0, 2), int), focal_px=np.zeros(0), principal_px=np.zeros((0, 2)), k1=np.zeros(0),
-        T_cam_world=np.zeros((0, 4, 4)), is_registered=np.zeros(0, bool),
-    )  # fmt: skip
-
-
-def _no_tracks() -> PointTracks:
-    none = np.zeros(0, int)
-    return PointTracks(
-        points=np.zeros((0, 3)), colors=np.zeros((0, 3), np.uint8), view=none, point=none, uv_px=np.zeros((0, 2))
-    )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from stages.adapters.networks.blocks import Tower
@@ -40,6 +40,14 @@ SAT = {
     "input_size": 112, "width": 16, "depth": 3, "heads": 2, "scale_blocks": 1, "hidden": 16, "decoder_heads": 2,
     "decoder_layers": 2, "feedforward": 12, "queries": 4, "grid_side": 4,
 }  # fmt: skip
+
+
+def assert_as_remembered(name: str, now: dict[str, Tensor], *, atol: float) -> None:
+    """What a network computes now is what was stored of the case of that name."""
+    remembered = load_file(FOLDER / f"{name}.safetensors")
+    assert remembered.keys() == now.keys()
+    for key, value in remembered.items():
+        torch.testing.assert_close(now[key], value, atol=atol, rtol=1e-6, msg=lambda text, key=key: f"{key}: {text}")
 
 
 def noise(name: str, *shape: int) -> Tensor:

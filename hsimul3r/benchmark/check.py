@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from hsimul3r.artifacts import AlignedScene, BodySequence, Contact, ObjectAsset, Provenance, Rollout, SimScene, StabilityVerdict
-from hsimul3r.benchmark.interactions import aligned_scene, no_cameras
+from hsimul3r.benchmark.interactions import aligned_scene
 from hsimul3r.benchmark.scene import Staged
 from hsimul3r.benchmark.truth import Truth, TruthContact, TruthObject, contacts_at, truth_of
 from hsimul3r.body.model import embedded_body
+from hsimul3r.geometry.cameras import no_cameras
 from hsimul3r.geometry.mesh import solid
 from hsimul3r.progress import Progress
 from hsimul3r.tracking.criteria import DEVIATION, PENETRATION, UNLABELLED

@@ -14,18 +14,18 @@ from scipy.optimize import least_squares
 from hsimul3r.artifacts import (
     AlignedScene,
     BodySequence,
-    Cameras,
     Contact,
     ConvexPart,
     ObjectAsset,
-    PointTracks,
     Provenance,
 )
 from hsimul3r.body.model import EMBEDDED, embedded_body
 from hsimul3r.conventions import BODY_JOINTS, SMPLX_JOINTS
+from hsimul3r.geometry.cameras import no_cameras
 from hsimul3r.geometry.mesh import convex_part, solid, union
 from hsimul3r.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle
 from hsimul3r.geometry.sdf import ConvexUnion, Moved
+from hsimul3r.geometry.tracks import no_tracks
 
 Box = tuple[tuple[float, float, float], tuple[float, float, float]]
 """Centre and half sizes [m]."""
@@ -151,7 +151,6 @@ def aligned_scene(
     """A scene without photos; `parts` names the body parts of one person that belong on each object."""
     body = next(b for b in bodies if b.person == person)
     contacts = tuple(_contact(body, part, asset) for asset in assets for part in parts.get(asset.name, ()))
-    none = np.zeros(0, np.int64)
     return AlignedScene(
         provenance=Provenance(adapter="made by hand", scale_source="given", frame="world"),
         body_model=EMBEDDED,
@@ -159,22 +158,8 @@ def aligned_scene(
         assets=assets,
         contacts=contacts,
         cameras=no_cameras(),
-        tracks=PointTracks(
-            points=np.zeros((0, 3)), colors=np.zeros((0, 3), np.uint8), view=none, point=none, uv_px=np.zeros((0, 2))
-        ),
+        tracks=no_tracks(),
         report={},
-    )
-
-
-def no_cameras() -> Cameras:
-    """Of a scene that nobody photographed."""
-    return Cameras(
-        size_px=np.zeros((0, 2), np.int64),
-        focal_px=np.zeros(0),
-        principal_px=np.zeros((0, 2)),
-        k1=np.zeros(0),
-        T_cam_world=np.zeros((0, 4, 4)),
-        is_registered=np.zeros(0, bool),
     )
 
 

@@ -10,6 +10,18 @@ from hsimul3r.artifacts import Cameras, PointTracks
 from hsimul3r.geometry.alignment import Similarity
 
 
+def no_cameras() -> Cameras:
+    """Of a scene that nobody photographed."""
+    return Cameras(
+        size_px=np.zeros((0, 2), np.int64),
+        focal_px=np.zeros(0),
+        principal_px=np.zeros((0, 2)),
+        k1=np.zeros(0),
+        T_cam_world=np.zeros((0, 4, 4)),
+        is_registered=np.zeros(0, bool),
+    )
+
+
 def transform_points(T: Float[ndarray, "4 4"], points: Float[ndarray, "*batch 3"]) -> Float[ndarray, "*batch 3"]:
     """Map points by a homogeneous matrix."""
     return np.asarray(points) @ T[:3, :3].T + T[:3, 3]

@@ -1,7 +1,7 @@
 import golden_networks
 import pytest
 import torch
-from golden_networks import CASES, FOLDER, MIDI, MIDI_VAE, filled, noise
+from golden_networks import CASES, FOLDER, MIDI, MIDI_VAE, assert_as_remembered, filled, noise
 from safetensors.torch import load_file
 
 from stages.adapters.networks.hmr2_net import Hmr2, Hmr2Config, crop_translation
@@ -21,10 +21,7 @@ def no_gradient():
 
 @pytest.mark.parametrize("name", CASES)
 def test_networks_compute_what_they_did_when_they_agreed_with_the_official_code(name):
-    remembered, now = load_file(FOLDER / f"{name}.safetensors"), CASES[name]()
-    assert remembered.keys() == now.keys()
-    for key, value in remembered.items():
-        torch.testing.assert_close(now[key], value, atol=1e-5, rtol=1e-6, msg=lambda text, key=key: f"{key}: {text}")
+    assert_as_remembered(name, CASES[name](), atol=1e-5)
 
 
 def test_a_wrong_epsilon_would_be_noticed(monkeypatch):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import golden_pointmap_networks as golden
 import pytest
 import torch
-from golden_networks import FOLDER, filled, noise
+from golden_networks import FOLDER, assert_as_remembered, filled, noise
 from golden_pointmap_networks import CASES, picture, tiny_cut3r, tiny_dust3r, tiny_human3r
 from safetensors.torch import load_file, save_file
 
@@ -29,10 +29,7 @@ def no_gradient():
 
 @pytest.mark.parametrize("name", CASES)
 def test_networks_compute_what_they_did_when_they_agreed_with_the_official_code(name):
-    remembered, now = load_file(FOLDER / f"{name}.safetensors"), CASES[name]()
-    assert remembered.keys() == now.keys()
-    for key, value in remembered.items():
-        torch.testing.assert_close(now[key], value, atol=5e-5, rtol=1e-6, msg=lambda text, key=key: f"{key}: {text}")
+    assert_as_remembered(name, CASES[name](), atol=5e-5)
 
 
 @pytest.mark.parametrize(("constant", "wrong"), [("EPS", 1e-5), ("ROPE_BASE", 1e4)])
