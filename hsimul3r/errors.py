@@ -394,3 +394,12 @@ class NoGeneratorWeights(Hsimul3rError):
             f"The embedded generator has no weights in '{folder}': none are shipped yet. Train them with python -m "
             "hsimul3r.generator.flow.train (see docs/models.md), or use --objects.generator parametric."
         )
+
+
+class UnknownImage(Hsimul3rError):
+    """A key that an image set does not have: it was made with other settings."""
+
+    def __init__(self, key: str, where: str):
+        super().__init__(
+            f"Image '{key}' is not among those of '{where}' with these settings. Give the settings that it was collected with."
+        )
