@@ -59,8 +59,7 @@ class Judgement:
     @property
     def kind(self) -> Kind:
         """The type of Fig. 3."""
-        failed = [KIND_OF_FAILURE[check.test] for check in self.checks if not check.holds]
-        return min(failed) if failed else 4
+        return min((KIND_OF_FAILURE[check.test] for check in self.checks if not check.holds), default=4)
 
     @property
     def is_stable(self) -> bool:
