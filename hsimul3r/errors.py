@@ -403,3 +403,23 @@ class UnknownImage(Hsimul3rError):
         super().__init__(
             f"Image '{key}' is not among those of '{where}' with these settings. Give the settings that it was collected with."
         )
+
+
+class NothingToLearn(Hsimul3rError):
+    """Simulation feedback that tells no sample from another."""
+
+    def __init__(self, what: str):
+        super().__init__(
+            f"Nothing can be learnt from this feedback: {what}. Collect more images, or more seeds for each, "
+            "so that one image has samples that hold and samples that do not."
+        )
+
+
+class BadRobot(Hsimul3rError):
+    """A file that describes no robot."""
+
+    def __init__(self, path: Path, what: str, shipped: tuple[str, ...]):
+        super().__init__(
+            f"Robot '{path}': {what}. Give one of {', '.join(shipped)}, or a file made by python -m "
+            "hsimul3r.retarget.build_robot (docs/robots.md)."
+        )
