@@ -10,23 +10,22 @@ import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import torch
 import tyro
 from torch import Tensor, nn
 
+from hsimul3r.generator.flow.curve import Curve
 from hsimul3r.generator.flow.dataset import Batch, Chances, condition_of, disturbed, draw, hidden, read_split
 from hsimul3r.generator.flow.evaluate import EvaluateConfig, evaluate
 from hsimul3r.generator.flow.network import Memory, NetworkConfig, PartFlow
 from hsimul3r.generator.flow.sampling import drawn_times, flow_loss
 from hsimul3r.generator.flow.training_state import TrainingState, load_state, save_state
 from hsimul3r.generator.flow.weights import save_network
-from hsimul3r.require import require
 
 log = logging.getLogger(__name__)
-CURVE: Final = "curve.csv"
 VIEWS: Final = (0.5, 0.25, 0.25)
 """How often a batch has one, two, three views."""
 
@@ -40,6 +39,8 @@ class TrainConfig:
     steps: int = 20000
     batch: int = 64
     learning_rate: float = 1.5e-3
+    optimiser: Literal["muon", "adamw"] = "muon"
+    """Muon orthogonalises the steps of the blocks' matrices; all else is AdamW's."""
     weight_decay: float = 0.02
     warm_up: int = 100
     average: float = 0.999
@@ -68,7 +69,7 @@ def train(cfg: TrainConfig) -> PartFlow:
     data, held_out = read_split(cfg.data, "train"), read_split(cfg.data, "held_out")
     cfg.out.mkdir(parents=True, exist_ok=True)
     state = load_state(cfg.out, lambda: _beginning(cfg))
-    curve = _Curve(cfg)
+    curve = Curve(cfg.out, has_tensorboard=cfg.has_tensorboard)
     losses: list[float] = []
     while state.step < cfg.steps:
         losses.append(_step(state, data, cfg))
@@ -94,8 +95,24 @@ def _beginning(cfg: TrainConfig) -> TrainingState:
     torch.manual_seed(cfg.seed)
     network, averaged = PartFlow(cfg.network), PartFlow(cfg.network)
     averaged.load_state_dict(network.state_dict())
-    optimiser = torch.optim.AdamW(network.parameters(), cfg.learning_rate, betas=(0.9, 0.98), weight_decay=cfg.weight_decay)
-    return TrainingState(network=network, averaged=averaged.requires_grad_(False).eval(), optimiser=optimiser, step=0)
+    averaged.requires_grad_(False).eval()
+    return TrainingState(network=network, averaged=averaged, optimisers=_optimisers(network, cfg), step=0)
+
+
+def _optimisers(network: PartFlow, cfg: TrainConfig) -> tuple[torch.optim.Optimizer, ...]:
+    """One for all parameters, or Muon for the matrices of eye and blocks and AdamW for the rest."""
+    matrices = [
+        value
+        for name, value in network.named_parameters()
+        if cfg.optimiser == "muon" and value.ndim == 2 and name.startswith(("blocks.", "eye.layers.")) and min(value.shape) > 6
+    ]
+    chosen = {id(value) for value in matrices}
+    rest = [value for value in network.parameters() if id(value) not in chosen]
+    adamw = torch.optim.AdamW(rest, cfg.learning_rate, betas=(0.9, 0.98), weight_decay=cfg.weight_decay)
+    if not matrices:
+        return (adamw,)
+    muon = torch.optim.Muon(matrices, cfg.learning_rate, weight_decay=cfg.weight_decay, adjust_lr_fn="match_rms_adamw")
+    return muon, adamw
 
 
 def _step(state: TrainingState, data: Batch, cfg: TrainConfig) -> float:
@@ -111,12 +128,13 @@ def _step(state: TrainingState, data: Batch, cfg: TrainConfig) -> float:
     with torch.autocast("cpu", torch.bfloat16, enabled=cfg.has_bfloat16):
         memory = _dropped(state.network, state.network.remember(condition), rng, cfg.chances.everything)
         loss = _token_losses(state.network, memory, batch, generator).mean()
-    for group in state.optimiser.param_groups:
-        group["lr"] = _learning_rate(state.step, cfg)
-    state.optimiser.zero_grad()
+    state.network.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_(state.network.parameters(), cfg.clip)
-    state.optimiser.step()
+    for optimiser in state.optimisers:
+        for group in optimiser.param_groups:
+            group["lr"] = _learning_rate(state.step, cfg)
+        optimiser.step()
     state.step += 1
     _average(state.averaged.parameters(), state.network.parameters(), min(cfg.average, state.step / (state.step + 10.0)))
     return float(loss.detach())
@@ -157,27 +175,6 @@ def _report(state: TrainingState, held_out: Batch, losses: list[float], cfg: Tra
 
 def _about(cfg: TrainConfig, step: int, objects: int) -> dict[str, Any]:
     return {"steps": step, "batch": cfg.batch, "objects": objects, "learning_rate": cfg.learning_rate, "seed": cfg.seed}
-
-
-class _Curve:
-    """The curve as text and for TensorBoard."""
-
-    def __init__(self, cfg: TrainConfig):
-        self.path = cfg.out / CURVE
-        self._writer: Any = None
-        if cfg.has_tensorboard:
-            require("tensorboard", "the training curve (or give --no-has-tensorboard)")
-            self._writer = require("torch.utils.tensorboard", "the training curve").SummaryWriter(str(cfg.out / "tensorboard"))
-
-    def add(self, step: int, numbers: dict[str, float]) -> None:
-        with self.path.open("a") as file:
-            file.writelines(f"{step},{name},{value:.6g}\n" for name, value in numbers.items())
-        for name, value in numbers.items():
-            if self._writer is not None:
-                self._writer.add_scalar(name, value, step)
-        if self._writer is not None:
-            self._writer.flush()
-        log.info("step %d: %s", step, ", ".join(f"{name} {value:.4f}" for name, value in numbers.items()))
 
 
 if __name__ == "__main__":

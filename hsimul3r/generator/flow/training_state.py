@@ -1,5 +1,6 @@
-"""An interrupted training on disk: weights, averaged weights and the optimiser's moments, without pickle."""
+"""An interrupted training on disk: weights, averaged weights and the optimisers' moments, without pickle."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Final
 import torch
 from safetensors.torch import save
 from torch import Tensor
-from torch.optim import AdamW
+from torch.optim import Optimizer
 
 from hsimul3r.errors import BadWeights
 from hsimul3r.files import write_whole_bytes
@@ -17,7 +18,6 @@ from hsimul3r.generator.flow.weights import read_tensors
 
 STATE: Final = "state.safetensors"
 STEP: Final = "step"
-MOMENTS: Final = ("exp_avg", "exp_avg_sq", "step")
 
 
 @dataclass(kw_only=True)
@@ -26,7 +26,7 @@ class TrainingState:
 
     network: PartFlow
     averaged: PartFlow
-    optimiser: AdamW
+    optimisers: tuple[Optimizer, ...]
     step: int
 
 
@@ -34,8 +34,8 @@ def save_state(folder: Path, state: TrainingState) -> None:
     """One file, written whole."""
     tensors = {f"network.{name}": value for name, value in state.network.state_dict().items()}
     tensors |= {f"averaged.{name}": value for name, value in state.averaged.state_dict().items()}
-    for index, moments in state.optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{index}.{name}": moments[name] for name in MOMENTS}
+    for number, optimiser in enumerate(state.optimisers):
+        tensors |= moments_of(optimiser, f"optimiser{number}.")
     tensors[STEP] = torch.tensor(state.step)
     write_whole_bytes(folder / STATE, save({name: value.contiguous() for name, value in tensors.items()}))
 
@@ -47,16 +47,33 @@ def load_state(folder: Path, begin: Callable[[], TrainingState]) -> TrainingStat
         return state
     tensors = read_tensors(path)
     try:
-        state.network.load_state_dict(_under("network.", tensors))
-        state.averaged.load_state_dict(_under("averaged.", tensors))
-        count = len(list(state.network.parameters()))
-        moments = {i: {name: tensors[f"optimiser.{i}.{name}"] for name in MOMENTS} for i in range(count)}
+        state.network.load_state_dict(under("network.", tensors))
+        state.averaged.load_state_dict(under("averaged.", tensors))
+        for number, optimiser in enumerate(state.optimisers):
+            restore_moments(optimiser, f"optimiser{number}.", tensors)
+        state.step = int(tensors[STEP])
     except (RuntimeError, KeyError) as error:
         raise BadWeights(path, f"it is of another training ({str(error).splitlines()[0]})") from error
-    state.optimiser.load_state_dict({"state": moments, "param_groups": state.optimiser.state_dict()["param_groups"]})
-    state.step = int(tensors[STEP])
     return state
 
 
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def moments_of(optimiser: Optimizer, prefix: str) -> dict[str, Tensor]:
+    """What an optimiser remembers of every parameter, by its place."""
+    rows = optimiser.state_dict()["state"].items()
+    return {f"{prefix}{row}.{name}": moment for row, moments in rows for name, moment in moments.items()}
+
+
+def restore_moments(optimiser: Optimizer, prefix: str, tensors: dict[str, Tensor]) -> None:
+    """Take in what `moments_of` gave. Raises `KeyError` where a parameter has none."""
+    groups = optimiser.state_dict()["param_groups"]
+    found: dict[int, dict[str, Tensor]] = defaultdict(dict)
+    for name, value in under(prefix, tensors).items():
+        row, moment = name.split(".")
+        found[int(row)][moment] = value
+    moments = {row: found.pop(row) for group in groups for row in group["params"]}
+    optimiser.load_state_dict({"state": moments, "param_groups": groups})
+
+
+def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin so, without that."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
