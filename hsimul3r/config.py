@@ -67,7 +67,7 @@ def chosen_models(config: PipelineConfig) -> tuple[str, ...]:
         config.people.pose, config.people.skeleton, config.cameras.photo, config.object_views.segmenter,
         config.object_views.detector,
     )  # fmt: skip
-    by_path = {"dust3r": config.cameras.dust3r.weights}
+    by_path = {"dust3r": config.cameras.dust3r.weights, "gen3r": config.cameras.gen3r.results}
     kinds = (*(one.kind for one in choices), config.objects.generator)
     return (*(kind for kind in kinds if kind in NAMES), *(name for name, path in by_path.items() if path))
 

@@ -25,6 +25,19 @@ def write_whole_bytes(path: Path, content: bytes) -> None:
     partial.replace(path)
 
 
+def state_of(path: Path) -> tuple[tuple[str, int, int], ...]:
+    """(name, size, time of change [ns]) of a file, or of every file within a folder: other where one was replaced.
+
+    Nothing is read, however large the files are. Empty where there is nothing.
+    """
+    if not path.is_dir():
+        found = [path] if path.is_file() else []
+    else:
+        found = sorted(inside for inside in path.rglob("*") if inside.is_file())
+    states = [(one, one.stat()) for one in found]
+    return tuple((one.relative_to(path).as_posix(), stat.st_size, stat.st_mtime_ns) for one, stat in states)
+
+
 @contextmanager
 def fresh_folder(final: Path) -> Iterator[Path]:
     """A folder beside `final` to write into, which takes its place at the end: the rename is the only commit point."""

@@ -9,16 +9,17 @@ import json
 import os
 import resource
 import time
-from collections.abc import Callable, Iterable
+import typing
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from hsimul3r import __version__
 from hsimul3r.artifacts import SCHEMA_VERSION, Artifact
 from hsimul3r.errors import DamagedArtifact, NoRun
-from hsimul3r.files import fresh_folder, mend_folders, owned_folder, writable, write_whole
+from hsimul3r.files import fresh_folder, mend_folders, owned_folder, state_of, writable, write_whole
 from hsimul3r.progress import Progress
 
 Made = TypeVar("Made", bound=Artifact)
@@ -62,8 +63,9 @@ class RunStore:
     def stage(self, name: str, kind: type[Made], run: Callable[..., Made], *inputs: Any, cfg: Any) -> Made:
         """The artifact of `run(*inputs, cfg=cfg, out=..., progress=...)`: loaded where inputs and config match, else made.
 
-        `name` is the stage's folder. Inputs that are artifacts count by their content, folders by their files; anything else
-        must follow from these. The made artifact inherits its inputs' licences.
+        `name` is the stage's folder. Inputs that are artifacts count by their content, folders by their files, and what the
+        config names (`files_named`) by its state; anything else must follow from these. The made artifact inherits its inputs'
+        licences.
         """
         key = self._key(run, inputs, cfg)
         record = self._record(name)
@@ -132,6 +134,8 @@ class RunStore:
             elif isinstance(value, Path):
                 parts.append(folder_hash(value))
         parts.append(asdict(cfg) if cfg is not None else None)
+        if is_dataclass(cfg) and (named := {str(path): state_of(path) for path in files_named(cfg)}):
+            parts.append(named)
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
     def _remember(self, artifact: Made, content: str) -> Made:
@@ -181,6 +185,21 @@ def folder_hash(folder: Path) -> str:
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def files_named(cfg: Any) -> Iterator[Path]:
+    """The files and folders that a config dataclass, or one within it, names: what is there by the text of a setting, and what
+    its method `files`, where it has one, says. A setting `x` beside an `x_sha256` is known by that alone.
+    """
+    if hasattr(cfg, "files"):
+        yield from cfg.files()
+    hints, names = typing.get_type_hints(type(cfg)), {f.name for f in fields(cfg)}
+    for name in sorted(names):
+        value = getattr(cfg, name)
+        if is_dataclass(value):
+            yield from files_named(value)
+        elif hints[name] is str and value and f"{name}_sha256" not in names and (path := Path(value).expanduser()).exists():
+            yield path
 
 
 def _forget_peak_rss() -> None:

@@ -27,6 +27,8 @@ def show_weights(console: Console, *, checks: bool) -> None:
 
 
 def _here(card: ModelCard, *, checks: bool) -> str:
+    if not card.file:
+        return "its results are read"
     path = weights_folder() / card.file
     if not path.exists():
         return "no"

@@ -23,7 +23,7 @@ from hsimul3r.geometry.mesh import solid, union
 from hsimul3r.geometry.silhouette import rasterize_depth
 from hsimul3r.progress import Progress
 from stages.adapters import midi3d
-from stages.adapters.catalogue import weights_path
+from stages.adapters.catalogue import weights_path, weights_place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +40,10 @@ class GenerateObjectsConfig:
     fit: FitConfig = field(default_factory=FitConfig)
     points: PointSurfaceConfig = field(default_factory=PointSurfaceConfig)
     midi: midi3d.MidiSettings = field(default_factory=midi3d.MidiSettings)
+
+    def files(self) -> tuple[Path, ...]:
+        """What the generator is loaded from."""
+        return (weights_place(midi3d.FAMILY, self.midi.weights),) if self.generator == midi3d.FAMILY else ()
 
 
 def run(

@@ -27,7 +27,7 @@ class ModelCard:
     terms: Terms
     parameters: str
     file: str
-    """Its place in the weights folder."""
+    """Its place in the weights folder; empty where its own program runs it and only results are read."""
     source: str
     """Where its authors publish it."""
     option: str
@@ -98,6 +98,16 @@ CATALOGUE: Final[tuple[ModelCard, ...]] = (
         file="grounding-dino-tiny", source="IDEA-Research/grounding-dino-tiny (Hugging Face)",
         option="object_views.detector.weights",
     ),
+    ModelCard(
+        name="rf_detr", gives="boxes of objects among COCO's 80 kinds", licence="Apache-2.0 up to size large; others: PML 1.0",
+        terms="permissive", parameters="30 to 34 M", file="rf-detr-medium", source="Roboflow/rf-detr-medium (Hugging Face)",
+        option="object_views.detector.weights",
+    ),
+    ModelCard(
+        name="gen3r", gives="cameras and points of one or two photos, by its own program",
+        licence="MIT (code); it builds on VGGT's weights: CC BY-NC 4.0", terms="restricted", parameters="", file="",
+        source="JaceyHuang/Gen3R (GitHub)", option="cameras.gen3r.results",
+    ),
 )  # fmt: skip
 
 
@@ -114,12 +124,15 @@ def weights_folder() -> Path:
     return Path(os.environ.get("HSIMUL3R_WEIGHTS", "~/.hsimul3r/weights")).expanduser()
 
 
+def weights_place(name: str, given: str) -> Path:
+    """The user's path, or the model's place in the weights folder, whether there is anything or not."""
+    return Path(given).expanduser() if given else weights_folder() / card(name).file
+
+
 def weights_path(name: str, given: str) -> Path:
     """The user's path, or the model's place in the weights folder. Raises `WeightsNotGiven` where neither is there."""
-    if given:
-        return Path(given).expanduser()
-    path = weights_folder() / card(name).file
-    if not path.exists():
+    path = weights_place(name, given)
+    if not given and not path.exists():
         raise WeightsNotGiven(name, card(name).option, path)
     return path
 

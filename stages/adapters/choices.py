@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Literal, Protocol
 
 from jaxtyping import UInt8
 from numpy import ndarray
@@ -11,7 +12,7 @@ from hsimul3r.body.licensed import load_licensed_body
 from hsimul3r.conventions import OBJECT_CATEGORIES
 from hsimul3r.perception.segmenter import Segmenter
 from stages.adapters import nanodet
-from stages.adapters.catalogue import weights_path
+from stages.adapters.catalogue import NAMES, weights_path, weights_place
 from stages.adapters.hmr2 import Hmr2Model
 from stages.adapters.nanodet import Detection
 from stages.adapters.photo_rig import PhotoModel
@@ -22,8 +23,25 @@ Detect = Callable[[UInt8[ndarray, "height width 3"], float], Sequence[Detection]
 """Things in a picture above a score, by the names of the detector."""
 
 
+class _Brought(Protocol):
+    """A choice among models that come with the program and models that users bring."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def weights(self) -> str: ...
+
+
+class _Choice:
+    """What all choices have in common."""
+
+    def files(self: _Brought) -> tuple[Path, ...]:
+        """What the chosen model is loaded from, where the user brings it."""
+        return (weights_place(self.kind, self.weights),) if self.kind in NAMES else ()
+
+
 @dataclass(frozen=True, kw_only=True)
-class SegmenterChoice:
+class SegmenterChoice(_Choice):
     """What cuts objects out: their colours, or a promptable segmenter."""
 
     kind: Literal["colour", "sam", "sam2"] = "colour"
@@ -32,16 +50,16 @@ class SegmenterChoice:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DetectorChoice:
+class DetectorChoice(_Choice):
     """What finds objects."""
 
-    kind: Literal["nanodet", "grounding_dino"] = "nanodet"
+    kind: Literal["nanodet", "grounding_dino", "rf_detr"] = "nanodet"
     weights: str = ""
-    """Of grounding_dino a folder of the transformers library."""
+    """Of grounding_dino and rf_detr a folder of the transformers library."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class PoseChoice:
+class PoseChoice(_Choice):
     """What has the last word on the keypoints of people who were found."""
 
     kind: Literal["fused", "vitpose"] = "fused"
@@ -50,7 +68,7 @@ class PoseChoice:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SkeletonChoice:
+class SkeletonChoice(_Choice):
     """What says how people are bent in depth, as each photo shows it."""
 
     kind: Literal["blazepose", "hmr2"] = "blazepose"
@@ -60,7 +78,7 @@ class SkeletonChoice:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PhotoChoice:
+class PhotoChoice(_Choice):
     """What says where people stand and how the camera sees, where there is one photo only."""
 
     kind: Literal["none", "sat_hmr", "ma_hmr"] = "none"
@@ -69,6 +87,10 @@ class PhotoChoice:
     smpl: str = ""
     """SMPL's .npz, to which the network's people belong."""
     device: str = "cpu"
+
+    def files(self) -> tuple[Path, ...]:
+        """The network's weights and SMPL."""
+        return () if self.kind == "none" else (*super().files(), weights_place("smpl", self.smpl))
 
 
 def open_segmenter(choice: SegmenterChoice) -> Segmenter | None:
@@ -90,6 +112,11 @@ def open_detector(choice: DetectorChoice) -> tuple[Detect, tuple[str, ...]]:
     """The detector and its licences. Raises as `open_segmenter` does."""
     if choice.kind == "nanodet":
         return lambda image, score: nanodet.detect_objects(image, threshold=score), ("NanoDet: Apache-2.0",)
+    if choice.kind == "rf_detr":
+        from stages.adapters.rf_detr import RfDetr
+
+        detector = RfDetr.load(weights_path("rf_detr", choice.weights))
+        return lambda image, score: detector.detect(image, threshold=score), detector.licences
     from stages.adapters.grounding_dino import GroundingDino
 
     model = GroundingDino.load(weights_path("grounding_dino", choice.weights))

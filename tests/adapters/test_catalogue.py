@@ -3,6 +3,7 @@
 import hashlib
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -11,7 +12,15 @@ from hsimul3r.config import PipelineConfig, require_licences
 from hsimul3r.errors import LicenceRefused, WeightsNotGiven, WrongWeights
 from hsimul3r.weights_table import show_weights
 from stages.adapters import catalogue
-from stages.adapters.choices import PoseChoice, SegmenterChoice, open_pose_estimator, open_segmenter
+from stages.adapters.choices import (
+    DetectorChoice,
+    PhotoChoice,
+    PoseChoice,
+    SegmenterChoice,
+    open_pose_estimator,
+    open_segmenter,
+)
+from stages.generate_objects import GenerateObjectsConfig
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +72,21 @@ def test_a_configuration_that_wants_commercial_safe_models_names_the_one_that_is
     chosen = replace(safe, cameras=replace(safe.cameras, dust3r=replace(safe.cameras.dust3r, weights="dust3r.pth")))
     with pytest.raises(LicenceRefused, match="dust3r"):
         require_licences(chosen)
+
+
+def test_results_of_a_program_whose_weights_are_not_commercial_are_refused_too():
+    safe = replace(PipelineConfig(), licences="commercial-safe")
+    chosen = replace(safe, cameras=replace(safe.cameras, gen3r=replace(safe.cameras.gen3r, results="results/2view/1")))
+    with pytest.raises(LicenceRefused, match="gen3r"):
+        require_licences(chosen)
+
+
+def test_choices_name_the_files_that_they_would_load(folder):
+    assert SegmenterChoice().files() == () == PhotoChoice().files() == DetectorChoice().files()
+    assert SegmenterChoice(kind="sam").files() == (folder / catalogue.card("sam").file,)
+    given = PhotoChoice(kind="ma_hmr", weights="/there/ma.pth")
+    assert given.files() == (Path("/there/ma.pth"), folder / "SMPL_NEUTRAL.npz")
+    assert GenerateObjectsConfig(generator="midi3d").files() == (folder / "midi3d",) and GenerateObjectsConfig().files() == ()
 
 
 def test_the_table_names_every_model_and_whether_it_is_here(folder):

@@ -10,7 +10,7 @@ from hsimul3r.artifacts import People, Provenance
 from hsimul3r.conventions import KEYPOINTS
 from hsimul3r.errors import BadWeights, WrongWeights
 from hsimul3r.perception.segmenter import Clicks
-from stages.adapters.choices import SegmenterChoice, open_segmenter
+from stages.adapters.choices import DetectorChoice, SegmenterChoice, open_detector, open_segmenter
 from stages.adapters.torchvision_mend import mend_torchvision
 from stages.perceive_objects import Target, cut_out
 
@@ -171,6 +171,48 @@ def test_grounding_dino_s_boxes_lie_in_the_picture_and_have_one_of_the_names(gro
     scores = [one.score for one in found]
     assert scores == sorted(scores, reverse=True)
     assert grounding_dino.detect(picture, ("chair",), threshold=1.0) == ()
+
+
+@pytest.fixture(scope="module")
+def rf_detr_folder(tmp_path_factory):
+    torch.manual_seed(0)
+    backbone = {
+        "model_type": "rf_detr_dinov2", "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "mlp_ratio": 2,
+        "image_size": 64, "patch_size": 16, "num_windows": 2, "out_features": ["stage1", "stage2"],
+    }  # fmt: skip
+    config = transformers.RfDetrConfig(
+        backbone_config=backbone, d_model=32, decoder_layers=2, decoder_self_attention_heads=2,
+        decoder_cross_attention_heads=2, decoder_ffn_dim=32, num_queries=6, group_detr=2, intermediate_size=32,
+        id2label={0: "N/A", 1: "chair", 2: "dining table"},
+    )  # fmt: skip
+    folder = tmp_path_factory.mktemp("rf_detr")
+    transformers.RfDetrForObjectDetection(config).save_pretrained(folder)
+    transformers.RfDetrImageProcessor(size={"height": 64, "width": 64}).save_pretrained(folder)
+    return folder
+
+
+def test_rf_detr_s_boxes_lie_in_the_picture_and_have_a_name(rf_detr_folder, picture):
+    detect, licences = open_detector(DetectorChoice(kind="rf_detr", weights=str(rf_detr_folder)))
+    found = detect(picture, 0.0)
+    assert {one.name for one in found} == {"chair", "dining table"} and licences[0].startswith("RF-DETR")
+    assert all((one.box_px >= 0).all() and (one.box_px <= [159, 119, 159, 119]).all() for one in found)
+    assert all((one.box_px[2:] >= one.box_px[:2]).all() for one in found)
+    scores = [one.score for one in found]
+    assert scores == sorted(scores, reverse=True) and len(detect(picture, scores[2])) == 2
+    assert detect(picture, 1.0) == ()
+
+
+def test_rf_detr_s_boxes_are_those_of_its_own_head_in_pixels_of_the_picture(rf_detr_folder, picture):
+    from stages.adapters.rf_detr import RfDetr
+
+    detector = RfDetr.load(rf_detr_folder)
+    with torch.inference_mode():
+        out = detector.model(**detector.processor(images=picture, return_tensors="pt"))
+    best = out.logits[0, :, 1].sigmoid().argmax()
+    x, y, wide, high = out.pred_boxes[0, best].numpy() * [160, 120, 160, 120]
+    expected = np.clip([x - wide / 2, y - high / 2, x + wide / 2, y + high / 2], 0, [159, 119, 159, 119])
+    (chair, *_) = [one for one in detector.detect(picture, threshold=0.0) if one.name == "chair"]
+    np.testing.assert_allclose(chair.box_px, expected, atol=1e-3)
 
 
 def test_sam_is_known_by_its_size_and_segments(monkeypatch, tmp_path, picture):

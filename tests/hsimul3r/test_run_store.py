@@ -3,8 +3,9 @@ import os
 import signal
 import subprocess
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -74,6 +75,80 @@ def test_a_changed_photo_runs_everything_that_changes(tmp_path, scene):
     (scene / "a.jpg").write_bytes(b"2")
     run_both(tmp_path / "run", scene)
     assert calls == ["first", "second", "first"], "the second stage's input did not change"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    kind: Literal["none", "folder"] = "none"
+    weights: str = ""
+    policy: str = ""
+    policy_sha256: str = ""
+    place: Path | None = None
+
+    def files(self) -> tuple[Path, ...]:
+        return (self.place,) if self.place else ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choosing:
+    seed: int = 0
+    choice: Choice = field(default_factory=Choice)
+
+
+def run_chosen(tmp_path: Path, scene: Path, **choice):
+    with RunStore(tmp_path / "run") as store:
+        store.stage("00_first", ObjectViews, first, scene, cfg=Choosing(choice=Choice(**choice)))
+
+
+def rewrite(path: Path, content: bytes) -> None:
+    """Another file in its place, later by the clock."""
+    path.write_bytes(content)
+    os.utime(path, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns + 1_000_000))
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_a_stage_is_made_anew_where_a_file_that_its_config_names_was_replaced(tmp_path, scene, is_folder):
+    named = tmp_path / "weights"
+    inside = named / "deep" / "model.safetensors" if is_folder else named
+    inside.parent.mkdir(exist_ok=True, parents=True)
+    inside.write_bytes(b"old")
+    for _ in range(2):
+        run_chosen(tmp_path, scene, weights=str(named))
+    assert calls == ["first"]
+    rewrite(inside, b"new")
+    run_chosen(tmp_path, scene, weights=str(named))
+    assert calls == ["first"] * 2, "same size, other file"
+    if is_folder:
+        (named / "more.json").write_text("{}")
+        run_chosen(tmp_path, scene, weights=str(named))
+        assert calls == ["first"] * 3
+
+
+def test_a_model_s_default_place_counts_where_its_config_says_so(tmp_path, scene):
+    place = tmp_path / "default.pth"
+    run_chosen(tmp_path, scene, place=place)
+    for content in (b"first", b"second"):
+        rewrite(place, content)
+        for _ in range(2):
+            run_chosen(tmp_path, scene, place=place)
+    assert calls == ["first"] * 3
+
+
+def test_a_file_that_is_known_by_its_hash_may_be_copied(tmp_path, scene):
+    policy = tmp_path / "policy.npz"
+    for _ in range(2):
+        rewrite(policy, b"policy")
+        run_chosen(tmp_path, scene, policy=str(policy), policy_sha256="ab")
+    assert calls == ["first"]
+
+
+def test_words_and_files_that_are_not_there_leave_the_key_alone(tmp_path, scene, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "none").mkdir()
+    run_chosen(tmp_path, scene, weights="missing.pth")
+    (tmp_path / "none" / "file").touch()
+    run_chosen(tmp_path, scene, weights="missing.pth")
+    assert calls == ["first"], "a choice of words is no path, whatever lies in the working folder"
 
 
 def test_licences_are_inherited(tmp_path, scene):
