@@ -387,12 +387,12 @@ class NoDataset(Hsimul3rError):
 
 
 class NoGeneratorWeights(Hsimul3rError):
-    """The embedded generator was asked for an object, and nobody has trained it yet."""
+    """The embedded generator was asked for an object, and the folder holds no weights of it."""
 
     def __init__(self, folder: Path):
         super().__init__(
-            f"The embedded generator has no weights in '{folder}': none are shipped yet. Train them with python -m "
-            "hsimul3r.generator.flow.train (see docs/models.md), or use --objects.generator parametric."
+            f"The embedded generator has no weights in '{folder}'. Leave --objects.flow.weights out for those that come with "
+            "the package, or train some with python -m hsimul3r.generator.flow.train (see docs/generator.md)."
         )
 
 
@@ -423,3 +423,10 @@ class BadRobot(Hsimul3rError):
             f"Robot '{path}': {what}. Give one of {', '.join(shipped)}, or a file made by python -m "
             "hsimul3r.retarget.build_robot (docs/robots.md)."
         )
+
+
+class RobotLacks(Hsimul3rError):
+    """A description without something that every retargeting needs."""
+
+    def __init__(self, robot: str, what: str):
+        super().__init__(f"Robot '{robot}' lacks {what}. Add it to its recipe and make its file again (docs/robots.md).")

@@ -1,67 +1,50 @@
-"""Low-rank adapters (peft) on MIDI's attention projections: what simulation feedback tunes, the rest stays as published."""
+"""MIDI as simulation feedback tunes it: which layers get adapters, and its velocity in this project's convention."""
 
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from hsimul3r.require import require
 from stages.adapters.networks.midi_net import MidiTransformer
-from stages.adapters.networks.midi_sampler import Conditions, Velocity, add_noise
-from stages.adapters.torchvision_mend import mend_torchvision
+from stages.adapters.networks.midi_sampler import TRAIN_STEPS, Conditions, FlowSettings, noise_levels
 
-if TYPE_CHECKING:
-    from peft import PeftModel
-
-ATTENTION = r"blocks\.\d+\.attn\w*\.(to_q|to_k|to_v|to_out\.0)"
+ATTENTION: Final = r"blocks\.\d+\.attn\w*\.(to_q|to_k|to_v|to_out\.0)"
 """Every projection of every attention, as a pattern of parameter names."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoraSettings:
-    """Size of the adapters; rank 64 is the paper's (Sec. 3.4), alpha twice the rank is DSO's."""
+class TunableMidi:
+    """`generator.dsro.tunable.Tunable` by MIDI's transformer; an object is one of its sets of latent tokens."""
 
-    rank: int = 64
-    alpha: int = 128
+    network: MidiTransformer
+    conditions: Conditions
+    """One row for each image."""
+    tokens: int
+    """Of an object."""
+    flow: FlowSettings = field(default_factory=FlowSettings)
 
+    @property
+    def layers(self) -> str:
+        return ATTENTION
 
-def add_lora(network: MidiTransformer, settings: LoraSettings, *, seed: int) -> "PeftModel":
-    """The network with adapters that do nothing yet; only these are trainable. Call it as the network itself."""
-    peft = _peft()
-    wanted = peft.LoraConfig(r=settings.rank, lora_alpha=settings.alpha, lora_dropout=0.0, target_modules=ATTENTION)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return peft.get_peft_model(network, wanted)
+    @property
+    def levels(self) -> Float[Tensor, "levels"]:
+        return noise_levels(self.flow.steps, shift=self.flow.shift)[:-1]
 
+    @property
+    def is_held(self) -> Bool[Tensor, "tokens"]:
+        return torch.zeros(self.tokens, dtype=torch.bool)
 
-def load_lora(network: MidiTransformer, folder: Path, *, is_trainable: bool = False) -> "PeftModel":
-    """The network with adapters that `save_lora` wrote."""
-    return _peft().PeftModel.from_pretrained(network, str(folder), is_trainable=is_trainable)
+    def velocity(
+        self, x: Float[Tensor, "batch tokens channels"], t: Float[Tensor, "batch"], rows: Int[Tensor, "batch"]
+    ) -> Float[Tensor, "batch tokens channels"]:
+        """noise - x0; the network says x0 - noise, at time steps that are a thousand times the level."""
+        asked = self.conditions.clip
+        clip, dino = asked[rows], self.conditions.dino[rows]
+        return -self.network(x.to(asked), TRAIN_STEPS * t.to(asked.device), clip, dino).to(x)
 
-
-def save_lora(tuned: "PeftModel", folder: Path) -> None:
-    """Adapters alone, in peft's format: `adapter_config.json` and `adapter_model.safetensors`."""
-    tuned.save_pretrained(str(folder))
-
-
-def without_lora(tuned: "PeftModel") -> AbstractContextManager[None]:
-    """While open the network is as published: the reference velocity of DSRO."""
-    return tuned.disable_adapter()
-
-
-def flow_error(
-    network: Velocity, x0: Float[Tensor, "sets tokens channels"], eps: Tensor, timestep: Float[Tensor, "sets"],
-    conditions: Conditions, *, instances: int = 1,
-) -> Float[Tensor, "sets"]:  # fmt: skip
-    """Mean squared error of the velocity for each set: |v - v_theta|^2 of Eq. 6, with v = x0 - eps."""
-    velocity = network(add_noise(x0, eps, timestep), timestep, conditions.clip, conditions.dino, instances=instances)
-    return (velocity - (x0 - eps)).square().flatten(1).mean(1)
-
-
-def _peft() -> Any:
-    mend_torchvision()
-    return require("peft", "tuning a generator (extra 'dsro')")
+    def weight(self, t: Float[Tensor, "batch"]) -> Float[Tensor, "batch"]:
+        """One: DSO and MIDI's kin take the plain error of the velocity."""
+        return torch.ones_like(t)
