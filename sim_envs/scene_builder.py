@@ -10,7 +10,8 @@ from numpy import ndarray
 
 from hsimul3r.artifacts import BodySequence, ConvexPart, ObjectAsset, SimScene
 from hsimul3r.conventions import BODY_JOINTS, CONTACT_PARTS, GRAVITY, SMPLX_JOINTS
-from hsimul3r.geometry.mesh import solid
+from hsimul3r.export.scene import write_obj
+from hsimul3r.geometry.mesh import box_of, solid
 from hsimul3r.geometry.rotations import quaternion_from_matrix
 from hsimul3r.tracking.bodies import body_named
 from hsimul3r.tracking.layout import (
@@ -289,31 +290,6 @@ def _add_part(spec: MjSpec, body: MjsBody, part: ConvexPart, name: str) -> MjsGe
     return body.add_geom(name=name, type=mj.mjtGeom.mjGEOM_MESH, meshname=name)
 
 
-def box_of(part: ConvexPart) -> tuple[Float[ndarray, "3"], Float[ndarray, "3 3"], Float[ndarray, "3"]] | None:
-    """(centre, rotation, half sizes) where a part is a box, else None. A box collides faster than the same box as a mesh."""
-    corners = part.vertices
-    if len(corners) != 8:
-        return None
-    centre = corners.mean(axis=0)
-    edges = corners[1:] - corners[0]
-    order = np.argsort(np.linalg.norm(edges, axis=1))
-    first = edges[order[0]]
-    tolerance = 1e-6 * np.linalg.norm(edges[order[-1]]) ** 2
-    square = [edges[i] for i in order[1:] if abs(edges[i] @ first) < tolerance]
-    if len(square) < 2:
-        return None
-    second = square[0]
-    third = next((edge for edge in square[1:] if abs(edge @ second) < tolerance), None)
-    if third is None:
-        return None
-    sides = np.stack([first, second, third])
-    size = np.linalg.norm(sides, axis=1)
-    R = (sides / size[:, None]).T
-    R[:, 2] *= np.sign(np.linalg.det(R))
-    local = np.abs((corners - centre) @ R)
-    return (centre, R, size / 2) if np.allclose(local, size / 2, atol=1e-6 * size.max()) else None
-
-
 def _add_contact_sensors(spec: MjSpec, parts: SceneParts) -> None:
     mj = mujoco()
     data = mj.mjtConDataField
@@ -337,10 +313,3 @@ def _add_contact_sensors(spec: MjSpec, parts: SceneParts) -> None:
 def _add_keyframe(spec: MjSpec, parts: SceneParts) -> None:
     model = spec.compile()
     spec.add_key(name="reconstructed", qpos=initial_qpos(parts, model), ctrl=initial_ctrl(parts, model))
-
-
-def write_obj(path: Path, vertices: Float[ndarray, "vertices 3"], faces: ndarray) -> None:
-    """Write a mesh."""
-    lines = [f"v {x:.9g} {y:.9g} {z:.9g}" for x, y, z in vertices]
-    lines += [f"f {a} {b} {c}" for a, b, c in np.asarray(faces) + 1]
-    path.write_text("\n".join(lines) + "\n")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import trimesh
+from jaxtyping import Float, Int
+from numpy import ndarray
 
 from hsimul3r.geometry.overlay import PaintedMesh
 
@@ -29,3 +31,10 @@ def write_glb(meshes: Sequence[PaintedMesh], path: Path) -> None:
         surface = trimesh.Trimesh(mesh.vertices @ R_GLTF_WORLD.T, mesh.faces, vertex_colors=colors, process=False)
         scene.add_geometry(surface, node_name=mesh.name, geom_name=mesh.name)
     scene.export(path)
+
+
+def write_obj(path: Path, vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"]) -> None:
+    """Write a mesh."""
+    lines = [f"v {x:.9g} {y:.9g} {z:.9g}" for x, y, z in vertices]
+    lines += [f"f {a} {b} {c}" for a, b, c in np.asarray(faces) + 1]
+    path.write_text("\n".join(lines) + "\n")

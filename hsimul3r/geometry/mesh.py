@@ -104,6 +104,43 @@ def solid(vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"]
     return Solid(volume_m3=volume, centroid=centroid, inertia=np.trace(second) * np.eye(3) - second)
 
 
+def combined(parts: Sequence[ConvexPart]) -> Solid:
+    """Several solids as one rigid body of unit density; where they overlap, both count."""
+    solids = [solid(part.vertices, part.faces) for part in parts]
+    volume = sum(one.volume_m3 for one in solids)
+    centroid = sum((one.volume_m3 / volume * one.centroid for one in solids), np.zeros(3))
+    inertia = np.zeros((3, 3))
+    for one in solids:
+        away = one.centroid - centroid
+        inertia += one.inertia + one.volume_m3 * (away @ away * np.eye(3) - np.outer(away, away))
+    return Solid(volume_m3=volume, centroid=centroid, inertia=inertia)
+
+
+def box_of(part: ConvexPart) -> tuple[Float[ndarray, "3"], Float[ndarray, "3 3"], Float[ndarray, "3"]] | None:
+    """(centre, rotation, half sizes) where a part is a box, else None. A box collides faster than the same box as a mesh."""
+    corners = part.vertices
+    if len(corners) != 8:
+        return None
+    centre = corners.mean(axis=0)
+    edges = corners[1:] - corners[0]
+    order = np.argsort(np.linalg.norm(edges, axis=1))
+    first = edges[order[0]]
+    tolerance = 1e-6 * np.linalg.norm(edges[order[-1]]) ** 2
+    square = [edges[i] for i in order[1:] if abs(edges[i] @ first) < tolerance]
+    if len(square) < 2:
+        return None
+    second = square[0]
+    third = next((edge for edge in square[1:] if abs(edge @ second) < tolerance), None)
+    if third is None:
+        return None
+    sides = np.stack([first, second, third])
+    size = np.linalg.norm(sides, axis=1)
+    R = (sides / size[:, None]).T
+    R[:, 2] *= np.sign(np.linalg.det(R))
+    local = np.abs((corners - centre) @ R)
+    return (centre, R, size / 2) if np.allclose(local, size / 2, atol=1e-6 * size.max()) else None
+
+
 def sample_surface(
     vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"], count: int, rng: np.random.Generator
 ) -> Float[ndarray, "count 3"]:

@@ -11,19 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 from numpy import ndarray
-from scipy.optimize import linear_sum_assignment
-from scipy.spatial.transform import Rotation
 
-from hsimul3r.artifacts import BodySequence, ConvexPart, ObjectAsset, SimScene
+from hsimul3r.artifacts import BodySequence, ObjectAsset, SimScene
 from hsimul3r.conventions import BODY_JOINTS, CONTACT_PARTS, GRAVITY
-from hsimul3r.geometry.mesh import solid
+from hsimul3r.export.urdf import add_inertial, add_link, add_visuals, words, write_robot
 from hsimul3r.geometry.rotations import quaternion_from_axis_angle
 from sim_envs.contract import contact_pairs
 from sim_envs.humanoid import REFERENCE_MASS_KG, Bone, HumanoidConfig, bones_of, drive_of, torque_limit
 from sim_envs.isaacgym.hinges import angles_of, order_of
-from sim_envs.scene_builder import SceneParts, body_shape, box_of, parts_of, write_obj
+from sim_envs.scene_builder import SceneParts, body_shape, parts_of
 
 CARRIER_KG, CARRIER_INERTIA = 1e-3, 1e-6
 """Of the links between two hinges of one joint; the joint's armature is twenty thousand times that inertia."""
@@ -60,22 +57,21 @@ def _write_person(folder: Path, human: str, body: BodySequence, parts: ScenePart
         if bone.parent >= 0:
             dofs += _add_hinges(robot, human, bone, bones[bone.parent].name, body.pose, mass_kg, cfg)
         carried = 2 * CARRIER_KG if bone.parent >= 0 else 0.0
-        _add_link(robot, folder, bone.name, {f"{human}_{bone.name}.obj": bone.hull}, bone.mass_kg - carried)
+        add_visuals(add_link(robot, folder, bone.name, {f"{human}_{bone.name}.obj": bone.hull}, bone.mass_kg - carried))
     return _written(folder, human, robot, {bone.name: f"{human}/{bone.name}" for bone in bones}, cfg.friction, dofs)
 
 
 def _write_object(folder: Path, asset: ObjectAsset) -> dict[str, Any]:
     robot = ET.Element("robot", name=asset.name)
     meshes = {f"{asset.name}_part{i}.obj": part for i, part in enumerate(asset.parts)}
-    _add_link(robot, folder, asset.name, meshes, asset.mass_kg)
+    add_visuals(add_link(robot, folder, asset.name, meshes, asset.mass_kg))
     return _written(folder, asset.name, robot, {asset.name: asset.name}, asset.friction, [])
 
 
 def _written(
     folder: Path, name: str, robot: ET.Element, links: Mapping[str, str], friction: float, dofs: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    ET.indent(robot)
-    (folder / f"{name}.urdf").write_text(ET.tostring(robot, encoding="unicode") + "\n")
+    write_robot(robot, folder / f"{name}.urdf")
     return {
         "name": name,
         "urdf": f"{name}.urdf",
@@ -101,7 +97,7 @@ def _add_hinges(
         limit = min(max(np.radians(drive.limit_deg), posed[i]), MIDDLE_LIMIT if i == 1 else OUTER_LIMIT)
         _add_joint(robot, joint, (parent, child), origin, axis, limit=limit, effort=effort, damping=cfg.joint_damping)
         if i < 2:
-            _add_inertial(ET.SubElement(robot, "link", name=child), CARRIER_KG, np.zeros(3), CARRIER_INERTIA * np.eye(3))
+            add_inertial(ET.SubElement(robot, "link", name=child), CARRIER_KG, np.zeros(3), CARRIER_INERTIA * np.eye(3))
         dofs.append(
             {
                 "name": f"{human}/{bone.name}/{axis}",
@@ -122,53 +118,8 @@ def _add_joint(robot: ET.Element, name: str, links: tuple[str, str], origin: nda
     joint = ET.SubElement(robot, "joint", name=name, type="revolute")
     ET.SubElement(joint, "parent", link=links[0])
     ET.SubElement(joint, "child", link=links[1])
-    ET.SubElement(joint, "origin", xyz=_words(origin), rpy="0 0 0")
-    ET.SubElement(joint, "axis", xyz=_words(np.eye(3)["xyz".index(axis)]))
+    ET.SubElement(joint, "origin", xyz=words(origin), rpy="0 0 0")
+    ET.SubElement(joint, "axis", xyz=words(np.eye(3)["xyz".index(axis)]))
     limit = repr(float(numbers["limit"]))
     ET.SubElement(joint, "limit", lower="-" + limit, upper=limit, effort=repr(float(numbers["effort"])), velocity="100")
     ET.SubElement(joint, "dynamics", damping=repr(float(numbers["damping"])), friction="0")
-
-
-def _add_link(robot: ET.Element, folder: Path, name: str, meshes: Mapping[str, ConvexPart], mass_kg: float) -> None:
-    link = ET.SubElement(robot, "link", name=name)
-    solids = [solid(part.vertices, part.faces) for part in meshes.values()]
-    volume = np.array([body.volume_m3 for body in solids])
-    centre = np.einsum("p,pk->k", volume / volume.sum(), [body.centroid for body in solids])
-    inertia = np.zeros((3, 3))
-    for body in solids:
-        away = body.centroid - centre
-        inertia += body.inertia + body.volume_m3 * (away @ away * np.eye(3) - np.outer(away, away))
-    _add_inertial(link, mass_kg, centre, inertia * mass_kg / volume.sum())
-    for file, part in meshes.items():
-        box = box_of(part)
-        if box is None:
-            write_obj(folder / file, part.vertices, part.faces)
-        for role in ("visual", "collision"):
-            element = ET.SubElement(link, role)
-            geometry = ET.SubElement(element, "geometry")
-            if box is None:
-                ET.SubElement(geometry, "mesh", filename=file)
-            else:
-                at, R, half = box[0], *_nearly_upright(box[1], box[2])
-                ET.SubElement(element, "origin", xyz=_words(at), rpy=_words(Rotation.from_matrix(R).as_euler("xyz")))
-                ET.SubElement(geometry, "box", size=_words(2 * half))
-
-
-def _nearly_upright(R: Float[ndarray, "3 3"], half: Float[ndarray, "3"]) -> tuple[Float[ndarray, "3 3"], Float[ndarray, "3"]]:
-    """The same box with its sides renamed so that it is turned least, away from where roll, pitch and yaw are ambiguous."""
-    sides = linear_sum_assignment(-np.abs(R))[1]
-    turned = R[:, sides] * np.sign(np.diag(R[:, sides]))
-    turned[:, 2] *= np.sign(np.linalg.det(turned))
-    return turned, half[sides]
-
-
-def _add_inertial(link: ET.Element, mass_kg: float, centre: Float[ndarray, "3"], inertia: Float[ndarray, "3 3"]) -> None:
-    inertial = ET.SubElement(link, "inertial")
-    ET.SubElement(inertial, "origin", xyz=_words(centre), rpy="0 0 0")
-    ET.SubElement(inertial, "mass", value=repr(float(mass_kg)))
-    entries = {f"i{'xyz'[i]}{'xyz'[j]}": repr(float(inertia[i, j])) for i in range(3) for j in range(i, 3)}
-    ET.SubElement(inertial, "inertia", entries)
-
-
-def _words(values: ndarray) -> str:
-    return " ".join(repr(float(value)) for value in values)
