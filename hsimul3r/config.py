@@ -67,7 +67,9 @@ def chosen_models(config: PipelineConfig) -> tuple[str, ...]:
         config.people.pose, config.people.skeleton, config.cameras.photo, config.object_views.segmenter,
         config.object_views.detector,
     )  # fmt: skip
-    by_path = {"dust3r": config.cameras.dust3r.weights, "gen3r": config.cameras.gen3r.results}
+    by_path = {
+        "hmr2": config.people.results, "dust3r": config.cameras.dust3r.weights, "gen3r": config.cameras.gen3r.results
+    }  # fmt: skip
     kinds = (*(one.kind for one in choices), config.objects.generator)
     return (*(kind for kind in kinds if kind in NAMES), *(name for name, path in by_path.items() if path))
 

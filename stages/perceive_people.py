@@ -25,6 +25,7 @@ from hsimul3r.progress import Progress
 from stages.adapters.blazepose import BodyEstimate, Region, estimate_body
 from stages.adapters.choices import PoseChoice, SkeletonChoice, open_pose_estimator, open_skeleton_estimator
 from stages.adapters.hmr2 import Hmr2Model
+from stages.adapters.hsfm_people import people_of_steps
 from stages.adapters.movenet import estimate_poses
 from stages.adapters.nanodet import detect_objects
 from stages.adapters.smpl_people import skeleton_of
@@ -62,6 +63,8 @@ class PerceivePeopleConfig:
     focal_ratio: float = 0.75
     """Focal length over long side, used to place skeletons for identity where the capture does not know it."""
     identity: IdentityCosts = field(default_factory=IdentityCosts)
+    results: str = ""
+    """Folder that HSfM's steps left of these photos (demo_output/<name>): its people are taken as they are."""
     pose: PoseChoice = field(default_factory=PoseChoice)
     skeleton: SkeletonChoice = field(default_factory=SkeletonChoice)
 
@@ -80,8 +83,10 @@ def run(
 ) -> People:  # fmt: skip
     """People of all views with identities and masks; writes `keypoints_<view>.png` into `out`.
 
-    Raises `NoPerson` where no person is found, or none in two views of several.
+    Raises `NoPerson` where no person is found, or none in two views of several, and `BadForeignFile` for results of others.
     """
+    if cfg.results:
+        return _given(capture, images, Path(cfg.results).expanduser(), out)
     estimator, poser = open_pose_estimator(cfg.pose), open_skeleton_estimator(cfg.skeleton)
     found = [
         _bent(image, _refined(image, _find_people(image, v, cfg), estimator), poser)
@@ -90,8 +95,7 @@ def run(
     _require_people(capture, [len(people) for people in found])
     people = [person for view in found for person in view]
     identities = _identities(people, capture, images, cfg)
-    if max(identities) < 0:
-        raise NoPerson(f"People were found in {len(found)} photos, but nobody could be recognised in two of them.")
+    _require_somebody(max(identities) + 1, len(found))
     views = tuple(replace(p.view, person=identity) for p, identity in zip(people, identities))
     masks = tuple(_union(image, [p.mask for p in view]) for image, view in zip(images, found))
     result = People(
@@ -102,6 +106,22 @@ def run(
     )
     _draw(images, result, out)
     return result
+
+
+def _given(
+    capture: Capture, images: tuple[UInt8[ndarray, "height width 3"], ...], folder: Path, out: Path
+) -> People:  # fmt: skip
+    """The people whom HSfM's steps found."""
+    people = people_of_steps(folder, capture)
+    _require_people(capture, [sum(one.view == v for one in people.views) for v in range(len(images))])
+    _require_somebody(people.person_count, len(images))
+    _draw(images, people, out)
+    return people
+
+
+def _require_somebody(persons: int, photos: int) -> None:
+    if persons == 0:
+        raise NoPerson(f"People were found in {photos} photos, but nobody could be recognised in two of them.")
 
 
 def _provenance(estimator: VitPose | None, poser: Hmr2Model | None) -> Provenance:

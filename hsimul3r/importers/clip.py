@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -62,6 +62,13 @@ class ImportedClip:
     up: Up
     people: tuple[ImportedPerson, ...]
     cameras: tuple[ImportedCamera, ...] = field(default=())
+
+
+def axis_angles(values: Any, count: int) -> Float[ndarray, "count joints 3"]:
+    """Axis-angle of `count` frames from itself or from matrices (..., 3, 3)."""
+    array = np.asarray(values, float)
+    is_matrix = array.shape[-2:] == (3, 3) and array.ndim >= 3
+    return axis_angle_from_matrix(array.reshape(count, -1, 3, 3)) if is_matrix else array.reshape(count, -1, 3)
 
 
 def full_pose(body: Float[ndarray, "frames joints 3"], hands: Float[ndarray, "frames 30 3"] | None = None) -> ndarray:

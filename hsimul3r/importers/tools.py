@@ -6,7 +6,7 @@ tram        hps/hps_track_<k>.npy {pred_rotmat (n, 24, 3, 3), pred_trans (n, 1, 
             camera, and camera.npy {world_cam_R (m, 3, 3), world_cam_T (m, 3)} two folders up or beside it, +Y up
 phalp       <video>.pkl of 4DHumans (joblib): {frame: {tid, smpl: [{global_orient, body_pose, betas}], camera: [(3,)], time}};
             in the camera's frame, whose optical axis is taken to be level
-hsfm        hsfm_output_smplx.pkl or hsfm_output_smpl.pkl: one moment; -Y up
+hsfm        hsfm_output_smplx.pkl or hsfm_output_smpl.pkl (its matrices row by row): one moment; -Y up
 videomimic  gravity_calibrated_megahunter.h5 or the uncalibrated one beside it; needs h5py
 """
 
@@ -21,7 +21,15 @@ from numpy import ndarray
 
 from hsimul3r.errors import BadForeignFile
 from hsimul3r.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle
-from hsimul3r.importers.clip import R_WORLD_SOURCE, ImportedCamera, ImportedClip, ImportedPerson, Up, full_pose
+from hsimul3r.importers.clip import (
+    R_WORLD_SOURCE,
+    ImportedCamera,
+    ImportedClip,
+    ImportedPerson,
+    Up,
+    axis_angles,
+    full_pose,
+)
 from hsimul3r.importers.plain import read_plain
 from hsimul3r.require import require
 
@@ -142,7 +150,8 @@ def _hsfm(content: Mapping[str, Any], path: Path) -> ImportedClip:
 
 
 def _hsfm_person(name: str, found: Mapping[str, Any]) -> ImportedPerson:
-    body = np.concatenate([_axis_angles(found["global_orient"], 1), _axis_angles(found["body_pose"], 1)], axis=1)
+    size = (-1, 3, 3) if np.size(found["global_orient"]) == 9 else (-1, 3)
+    body = np.concatenate([axis_angles(np.reshape(found[name], size), 1) for name in ("global_orient", "body_pose")], axis=1)
     hands = None
     if "left_hand_pose" in found:
         sides = [np.reshape(found[f"{side}_hand_pose"], (1, 15, 3)) for side in ("left", "right")]
@@ -163,7 +172,7 @@ def _videomimic(content: Mapping[str, Any], path: Path) -> ImportedClip:
 
 def _videomimic_person(name: str, found: Mapping[str, Any]) -> ImportedPerson:
     count = len(found["body_pose"])
-    body = np.concatenate([_axis_angles(found["global_orient"], count), _axis_angles(found["body_pose"], count)], axis=1)
+    body = np.concatenate([axis_angles(found["global_orient"], count), axis_angles(found["body_pose"], count)], axis=1)
     return ImportedPerson(
         name=name,
         pose=full_pose(body),
@@ -182,13 +191,6 @@ def _up_of(people: tuple[ImportedPerson, ...]) -> Up:
 
 def _rows(values: Any, count: int) -> Float[ndarray, "count size"]:
     return np.asarray(values, float).reshape(count, -1)
-
-
-def _axis_angles(values: Any, count: int) -> Float[ndarray, "count joints 3"]:
-    """Axis-angle from itself or from matrices."""
-    array = np.asarray(values, float)
-    is_matrix = array.shape[-2:] == (3, 3) and array.ndim >= 3
-    return axis_angle_from_matrix(array.reshape(count, -1, 3, 3)) if is_matrix else array.reshape(count, -1, 3)
 
 
 def _hdf5(path: Path) -> dict[str, Any]:

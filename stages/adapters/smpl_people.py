@@ -48,11 +48,16 @@ def skeleton_of(person: SmplPerson, *, is_ray_aligned: bool) -> Float[ndarray, "
 
     `is_ray_aligned`: the pose is already in these axes (seen in a crop) rather than in the photograph's.
     """
-    points = embedded_body().keypoints(np.zeros(10), person.smplx_pose, np.zeros(3))
-    points = points - points[list(HIPS)].mean(axis=0)
+    points = skeleton_of_pose(person.smplx_pose)
     if is_ray_aligned:
         return points
     return points @ shortest_rotation(np.array([0.0, 0, 1]), person.transl / np.linalg.norm(person.transl))
+
+
+def skeleton_of_pose(pose: Float[ndarray, "55 3"]) -> Float[ndarray, "21 3"]:
+    """Keypoints of the embedded body of average shape in a pose, from the middle of the hips."""
+    points = embedded_body().keypoints(np.zeros(10), pose, np.zeros(3))
+    return points - points[list(HIPS)].mean(axis=0)
 
 
 def on_embedded_body(person: SmplPerson, smpl: LicensedBody, target: SmplxFormatBody | None = None) -> ConvertedBody:

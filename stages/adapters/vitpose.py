@@ -50,15 +50,18 @@ class VitPose:
             outputs = self.model(**inputs, **expert)
         outputs.heatmaps = outputs.heatmaps.clone()
         people = self.processor.post_process_pose_estimation(outputs, boxes=[sides.tolist()])[0]
-        return _named([person["keypoints"].numpy() for person in people], [person["scores"].numpy() for person in people])
+        return named_keypoints(
+            [person["keypoints"].numpy() for person in people], [person["scores"].numpy() for person in people]
+        )
 
     def _has_experts(self) -> bool:
         return getattr(self.model.config.backbone_config, "num_experts", 1) > 1
 
 
-def _named(
+def named_keypoints(
     points: list[Float[ndarray, "found 2"]], scores: list[Float[ndarray, "found"]]
 ) -> tuple[Float[ndarray, "people 21 2"], Float[ndarray, "people 21"]]:
+    """KEYPOINTS of what is in COCO's order; nan and 0 for feet where there are none."""
     places = np.full((len(points), len(KEYPOINTS), 2), np.nan)
     confidence = np.zeros((len(points), len(KEYPOINTS)))
     for i, (found, score) in enumerate(zip(points, scores)):

@@ -107,13 +107,13 @@ def test_every_program_s_motion_comes_out_as_it_went_in(walk, tmp_path, write):
     np.testing.assert_allclose(found[0, :2], 0, atol=1e-9)
 
 
-def hsfm(walk, folder, is_smplx):
+def hsfm(walk, folder, is_smplx, shape=(1, -1)):
     pose, root = turned(walk, "-y")
     rotations = smpl_matrices(pose)
     people = {
         str(i + 1): {
-            "global_orient": pose[i, :1] if is_smplx else rotations[i, :1],
-            "body_pose": pose[i, 1:].reshape(1, 63) if is_smplx else rotations[i, 1:],
+            "global_orient": pose[i, :1] if is_smplx else rotations[i, :1].reshape(shape),
+            "body_pose": pose[i, 1:].reshape(1, 63) if is_smplx else rotations[i, 1:].reshape(shape),
             "betas": np.zeros((1, 10)), "root_transl": root[i].reshape(1, 1, 3),
             **({f"{side}_hand_pose": np.full((1, 45), 0.1) for side in ("left", "right")} if is_smplx else {}),
         }
@@ -128,9 +128,10 @@ def hsfm(walk, folder, is_smplx):
     return path
 
 
-@pytest.mark.parametrize("is_smplx", [True, False])
-def test_hsfm_s_people_and_cameras_are_of_one_moment(walk, tmp_path, is_smplx):
-    path = hsfm(walk, tmp_path, is_smplx)
+@pytest.mark.parametrize(("is_smplx", "shape"), [(True, ()), (False, (1, -1)), (False, (-1, 3, 3))])
+def test_hsfm_s_people_and_cameras_are_of_one_moment(walk, tmp_path, is_smplx, shape):
+    """Its last step writes SMPL's matrices row by row; earlier ones as they are."""
+    path = hsfm(walk, tmp_path, is_smplx, shape)
     clip = read_clip(path)
     assert clip.body == ("smplx" if is_smplx else "smpl") and [camera.name for camera in clip.cameras] == ["00000", "00001"]
     assert clip.cameras[0].points is not None and clip.cameras[0].points.shape == (2, 3, 3)
