@@ -31,14 +31,15 @@ class Furniture:
 
 
 def sample_furniture(seed: int) -> Furniture:
-    """The object of this seed: the first of its row whose parts all touch."""
+    """The object of this seed: the first of its row whose parts are solid and all touch."""
     rng = np.random.default_rng([20, seed])
     names = list(FAMILIES)
     chosen = names[int(rng.choice(len(names), p=[FAMILIES[name].share for name in names]))]
     family = FAMILIES[chosen]
     for _ in range(TRIES):
         primitives = standing(family.make(rng))
-        if attach(without_mirrors(primitives), AS_MADE).pieces == 1:
+        is_solid = all(part.half.min() > 0 for part in primitives)
+        if is_solid and attach(without_mirrors(primitives), AS_MADE).pieces == 1:
             break
     return Furniture(category=family.category, family=chosen, primitives=primitives)
 
