@@ -82,7 +82,7 @@ def test_broken_files_say_which_they_are(tmp_path, name, content, message):
 def test_a_step_that_was_not_made_is_named(tmp_path):
     folder = write_steps(tmp_path / "run", TRUTH, hands=False)
     (folder / "smpl_params_00001.pkl").unlink()
-    with pytest.raises(BadForeignFile, match="neither smplx_params_00001.pkl nor smpl_params_00001.pkl"):
+    with pytest.raises(BadForeignFile, match=r"neither smplx_params_00001\.pkl nor smpl_params_00001\.pkl"):
         read_photo_steps(folder, "00001.jpg")
     (folder / "pose_00002.json").unlink()
     with pytest.raises(BadForeignFile, match="pose_00002"):
