@@ -430,3 +430,29 @@ class RobotLacks(Hsimul3rError):
 
     def __init__(self, robot: str, what: str):
         super().__init__(f"Robot '{robot}' lacks {what}. Add it to its recipe and make its file again (docs/robots.md).")
+
+
+class BadRobotMotion(Hsimul3rError):
+    """A file of a robot's motion that cannot be read as one."""
+
+    def __init__(self, path: Path, what: str):
+        super().__init__(
+            f"Robot motion '{path}': {what}. Give a file of this robot, or name its robot with --robot and its format with --source."
+        )
+
+
+class UnknownFormat(Hsimul3rError):
+    """A file of motion whose format cannot be told, or a format that does not exist."""
+
+    def __init__(self, what: str, known: tuple[str, ...]):
+        super().__init__(f"{what} Formats: {', '.join(known)}.")
+
+
+class NotConvertible(Hsimul3rError):
+    """A person's motion asked for as a robot's, or the other way round."""
+
+    def __init__(self, source: str, target: str):
+        super().__init__(
+            f"'{source}' and '{target}' are motions of a person and of a robot: one does not become the other by another file "
+            "format. For a robot's motion from a person's: hsimul3r import-motion FILE, then hsimul3r export-g1."
+        )

@@ -1,6 +1,6 @@
 """Objects as solids: shapes that explain the silhouettes, the floor and what the people rest on."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -11,10 +11,13 @@ from numpy import ndarray
 
 from hsimul3r.artifacts import Cameras, HumanMotion, ObjectAsset, ObjectSet, ObjectView, ObjectViews, Provenance
 from hsimul3r.errors import NoObject
+from hsimul3r.generator.choice import ChoiceConfig, ChoiceGenerator
 from hsimul3r.generator.families import family
 from hsimul3r.generator.fit import FitConfig, ParametricGenerator
+from hsimul3r.generator.flow.generator import FAMILY as PART_FLOW
+from hsimul3r.generator.flow.generator import FlowConfig, FlowGenerator
 from hsimul3r.generator.poisson import FAMILY as POISSON
-from hsimul3r.generator.poisson import PointSurfaceConfig, PoissonGenerator
+from hsimul3r.generator.poisson import PointSurfaceConfig, PoissonGenerator, points_on_object
 from hsimul3r.generator.protocol import Candidate, Generator, Observation
 from hsimul3r.generator.supports import PersonSupports, person_supports, posture, with_people
 from hsimul3r.geometry.cameras import depth, project
@@ -31,13 +34,16 @@ class GenerateObjectsConfig:
     """Settings of `run`."""
 
     seed: int = 0
-    generator: Literal["parametric", "poisson", "midi3d"] = "parametric"
-    """Furniture fitted to the masks, the surface of the scene points in them, or the paper's learnt model."""
+    generator: Literal["parametric", "part_flow", "auto", "poisson", "midi3d"] = "parametric"
+    """Furniture fitted to the masks, the embedded learnt model, the better of these two by masks and people, the surface of the
+    scene points in the masks, or the paper's learnt model."""
     candidates: int = 2
     """Families that are fitted to the end, or samples that are drawn; the best is kept, the next named in the report."""
     sitter_reach_m: float = 0.9
     """A sitter farther than this from the object does not say where its front is."""
     fit: FitConfig = field(default_factory=FitConfig)
+    flow: FlowConfig = field(default_factory=FlowConfig)
+    choice: ChoiceConfig = field(default_factory=ChoiceConfig)
     points: PointSurfaceConfig = field(default_factory=PointSurfaceConfig)
     midi: midi3d.MidiSettings = field(default_factory=midi3d.MidiSettings)
 
@@ -85,6 +91,10 @@ def _generator(
     if cfg.generator == "midi3d":
         model = midi3d.MidiModel.load(weights_path(midi3d.FAMILY, cfg.midi.weights), cfg.midi.device)
         return midi3d.MidiGenerator(model, images, cfg.midi), midi3d.LICENCES
+    if cfg.generator == "part_flow":
+        return FlowGenerator.load(images, cfg=cfg.flow), ()
+    if cfg.generator == "auto":
+        return ChoiceGenerator(ParametricGenerator(cfg.fit), FlowGenerator.load(images, cfg=cfg.flow), cfg.choice), ()
     return ParametricGenerator(cfg.fit), ()
 
 
@@ -92,7 +102,8 @@ def _generate(
     view: ObjectView, motion: HumanMotion, people: tuple[PersonSupports, ...], generator: Generator, cfg: GenerateObjectsConfig
 ) -> ObjectAsset:
     observation = Observation(cameras=motion.cameras, labels=view.labels, boxes_px=view.boxes_px, category=view.category)
-    observation = with_people(observation, people, cfg.sitter_reach_m)
+    is_on = points_on_object(motion.tracks, observation, cfg.points.fewest_views) & ~motion.is_floor_point
+    observation = replace(with_people(observation, people, cfg.sitter_reach_m), points=motion.tracks.points[is_on])
     candidates = generator.generate(observation, count=cfg.candidates, seed=cfg.seed)
     return _asset(view, candidates, motion)
 
@@ -113,15 +124,25 @@ def _asset(view: ObjectView, candidates: tuple[Candidate, ...], motion: HumanMot
         density_kg_m3=best.density_kg_m3,
         friction=best.friction,
         report={
-            **{f"energy/{candidate.family}": candidate.energy for candidate in candidates},
+            **_energies(candidates),
             **_overlaps(view, vertices @ best.T_world_object[:3, :3].T + best.T_world_object[:3, 3], faces, motion.cameras),
         },
     )  # fmt: skip
 
 
+def _energies(candidates: tuple[Candidate, ...]) -> dict[str, float]:
+    """By family; further candidates of the same one are numbered."""
+    names = [candidate.family for candidate in candidates]
+    ranks = [names[:i].count(name) for i, name in enumerate(names)]
+    return {
+        f"energy/{name}_{rank}" if rank else f"energy/{name}": candidate.energy
+        for name, rank, candidate in zip(names, ranks, candidates)
+    }
+
+
 def _category(view: ObjectView, best: Candidate) -> str:
     """The perceived category where the family may stand for it, else the family's own."""
-    if best.family in (POISSON, midi3d.FAMILY):
+    if best.family in (POISSON, PART_FLOW, midi3d.FAMILY):
         return view.category
     allowed = family(best.family).categories
     return view.category if view.category in allowed else allowed[0]

@@ -135,7 +135,7 @@ class Objective:
         self.has_shifts, self.observation = has_shifts, observation
         self.shape_size = 3 + len(family.parameters)
         self.size = self.shape_size + (2 * len(crops.labels) if has_shifts else 0)
-        self._free_shifts = _without_translation(crops.cameras, crops.is_used, start) if has_shifts else np.zeros((0, 0))
+        self._free_shifts = without_translation(crops.cameras, crops.is_used, start) if has_shifts else np.zeros((0, 0))
         self._low = np.array([parameter.low for parameter in family.parameters])
         self._range = np.array([parameter.high for parameter in family.parameters]) - self._low
 
@@ -221,7 +221,7 @@ def _can_carry(family: Family, support: Support) -> bool:
     return not (family.is_seat and support.kind == "hand")
 
 
-def _without_translation(
+def without_translation(
     cameras: Float[ndarray, "views 16"], is_used: Bool[ndarray, "views"], start: Float[ndarray, "3"]
 ) -> Float[ndarray, "shifts shifts"]:
     """Projection of the views' shifts that takes away what moving the object over the floor would do as well."""

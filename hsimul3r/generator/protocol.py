@@ -1,8 +1,9 @@
 """What a maker of object shapes is given and what it returns; the parametric fit and learnt models stand behind it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 
@@ -31,6 +32,8 @@ class Observation:
     supports: tuple[Support, ...] = ()
     facing: float | None = None
     """Yaw of a chair in which the sitter would sit straight [rad]."""
+    points: Float[ndarray, "points 3"] = field(default_factory=lambda: np.zeros((0, 3)))
+    """Scene points on the object's surface, world; few, and some of them another's."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,9 +10,10 @@ from numpy import ndarray
 from hsimul3r.artifacts import BodySequence
 from hsimul3r.body.model import embedded_body
 from hsimul3r.conventions import SMPLX_JOINTS
-from hsimul3r.generator.families import family
+from hsimul3r.generator.families import families, family
 from hsimul3r.generator.objective import Weights, box_centre
 from hsimul3r.generator.protocol import Candidate, Observation, Support
+from hsimul3r.geometry.convex_sets import ConvexSet
 from hsimul3r.geometry.frusta import frustum_parts
 from hsimul3r.geometry.rotations import rotation_about_z
 
@@ -78,11 +79,20 @@ def with_people(observation: Observation, people: Sequence[PersonSupports], reac
 
 def carries(candidate: Candidate, support: Support) -> bool:
     """True where the object's seat or top is below the body part, at its height."""
-    kind = family(candidate.family)
     local = candidate.T_world_object[:3, :3].T @ (support.point - candidate.T_world_object[:3, 3])
+    kind = next((one for one in families() if one.name == candidate.family), None)
+    if kind is None:
+        return _has_surface(candidate, local)
     half = 0.5 * np.array([candidate.parameters["width"], candidate.parameters["depth"]])
     is_above = (np.abs(local[:2]) < half + CARRY_REACH_M).all()
     return bool(is_above and abs(candidate.parameters[kind.support] - support.point[2]) < CARRY_HEIGHT_M)
+
+
+def _has_surface(candidate: Candidate, point: Float[ndarray, "3"]) -> bool:
+    """True where a part without named measures has its upper side at this point of the object's frame, or near it."""
+    about = point[:2] + CARRY_REACH_M * np.array([[0, 0], [1, 0], [-1, 0], [0, 1], [0, -1]])
+    tops = ConvexSet.of(candidate.parts).tops(about, np.full(len(about), point[2]))
+    return bool((np.abs(tops - point[2]) < CARRY_HEIGHT_M).any())
 
 
 def usual_seat(category: str, support: Support, facing: float) -> Candidate:

@@ -124,13 +124,13 @@ def _energies(rows, poses, shifts, cameras, inside, outside):  # noqa: ANN001, A
                 continue
             for i in range(parts):
                 first[i], last[i] = _spans(vertices[i], ring[i], cameras[v], shifts[k, v], uv, low[i], high[i])
-            hits, misses = _count_union(first, last, low, high, inside[v], outside[v])
+            hits, misses = count_union(first, last, low, high, inside[v], outside[v])
             energies[k] += (1.0 - hits / (totals[v] + misses)) / used
     return energies
 
 
 @njit(cache=True)
-def _count_union(first, last, low, high, inside, outside):  # noqa: ANN001, ANN202 (compiled)
+def count_union(first, last, low, high, inside, outside) -> tuple[int, int]:  # noqa: ANN001 (compiled)
     """Object and background pixels below the union of all parts' spans."""
     start, stop = np.empty(len(first), np.int64), np.empty(len(first), np.int64)
     hits, misses = 0, 0
@@ -187,21 +187,21 @@ def _spans(vertices, ring, camera, shift, uv, low, high):  # noqa: ANN001, ANN20
     """Project a frustum and find, row by row, its leftmost and rightmost pixel; returns the first and last row."""
     top, bottom = 1e9, -1e9
     for j in range(2 * ring):
-        _project(vertices[j], camera, shift, uv[j])
+        project_point(vertices[j], camera, shift, uv[j])
         top, bottom = min(top, uv[j, 1]), max(bottom, uv[j, 1])
     first, last = max(int(np.ceil(top)), 0), min(int(np.floor(bottom)), len(low) - 1)
     for r in range(first, last + 1):
         low[r], high[r] = 1e9, -1e9
     for j in range(ring):
         n = (j + 1) % ring
-        _widen(uv[j], uv[n], low, high)
-        _widen(uv[j + ring], uv[n + ring], low, high)
-        _widen(uv[j], uv[j + ring], low, high)
+        widen_span(uv[j], uv[n], low, high)
+        widen_span(uv[j + ring], uv[n + ring], low, high)
+        widen_span(uv[j], uv[j + ring], low, high)
     return first, last
 
 
 @njit(cache=True)
-def _project(point, camera, shift, uv):  # noqa: ANN001, ANN202 (compiled)
+def project_point(point, camera, shift, uv) -> None:  # noqa: ANN001 (compiled)
     """u = f (1 + k1 r2) x / z + principal; r2 is held where the polynomial would turn back (see conventions.py)."""
     x = camera[0] * point[0] + camera[1] * point[1] + camera[2] * point[2] + camera[3]
     y = camera[4] * point[0] + camera[5] * point[1] + camera[6] * point[2] + camera[7]
@@ -216,7 +216,7 @@ def _project(point, camera, shift, uv):  # noqa: ANN001, ANN202 (compiled)
 
 
 @njit(cache=True)
-def _widen(a, b, low, high):  # noqa: ANN001, ANN202 (compiled)
+def widen_span(a, b, low, high) -> None:  # noqa: ANN001 (compiled)
     """Let the rows that the segment a-b crosses span it."""
     if a[1] > b[1]:
         a, b = b, a

@@ -1,48 +1,71 @@
 """`Generator` by the embedded model: samples of parts, each put where all views show it, the best first."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from numpy import ndarray
 
-from hsimul3r.artifacts import ConvexPart
 from hsimul3r.errors import BadMesh, NoGeneratorWeights
 from hsimul3r.generator.families import DRAWERS, UPHOLSTERED, WOOD
 from hsimul3r.generator.flow.attach import AttachConfig, Attached, attach
-from hsimul3r.generator.flow.crops import CropConfig, condition_from, make_crops
+from hsimul3r.generator.flow.crops import Crop, CropConfig, condition_from, make_crops
 from hsimul3r.generator.flow.network import PartFlow
-from hsimul3r.generator.flow.primitives import Primitive, convex_parts, without_mirrors
+from hsimul3r.generator.flow.primitives import Primitive, bounds, convex_parts, without_mirrors
 from hsimul3r.generator.flow.sampling import SamplingConfig, noise_of, sample
-from hsimul3r.generator.flow.tokens import decode
+from hsimul3r.generator.flow.tokens import Outline, decode
 from hsimul3r.generator.flow.weights import WEIGHTS, load_network
-from hsimul3r.generator.objective import Weights
-from hsimul3r.generator.protocol import Candidate, Observation, Support
-from hsimul3r.generator.registration import RegistrationConfig, register
-from hsimul3r.geometry.mesh import Surface, union
+from hsimul3r.generator.part_registration import (
+    Guess,
+    PartRegistrationConfig,
+    Place,
+    place_coarsely,
+    place_finely,
+    placed_parts,
+)
+from hsimul3r.generator.protocol import Candidate, Observation
+from hsimul3r.geometry.mesh import union
 
 FAMILY: Final = "part_flow"
 SHIPPED: Final = Path(__file__).with_name("shipped")
-"""Where weights that come with the package will lie."""
+"""The weights that come with the package."""
+SEAT_CATEGORIES: Final = ("chair", "armchair", "sofa", "bench")
+"""Of these a sitter says where the front is; a table beside the sitter may stand anyhow."""
+ROUND_M: Final = 0.03
+"""Edges of a smaller radius are drawn sharp."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FlowConfig:
     """How the embedded model is used."""
 
+    weights: str = ""
+    """Folder of weights that were trained or tuned, else those that come with the package."""
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     attach: AttachConfig = field(default_factory=AttachConfig)
     crops: CropConfig = field(default_factory=CropConfig)
-    registration: RegistrationConfig = field(default_factory=RegistrationConfig)
-    weights: Weights = field(default_factory=Weights)
-    """Of what the people rest on, beside the silhouettes."""
+    registration: PartRegistrationConfig = field(default_factory=PartRegistrationConfig)
+    samples: int = 4
+    """Drawn and placed coarsely, at least as many as candidates are asked for."""
+    kept: int = 2
+    """Samples that are placed finely."""
     loose: float = 0.1
     """Added to the energy for every piece beyond the first: such an object falls apart."""
     friction: float = 0.8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """An object as the model made it, in metres in its own frame, on the floor."""
+
+    made: Attached
+    outline: Outline
+    yaw: float
+    """Its turn in the world by the model's own account."""
 
 
 class FlowGenerator:
@@ -52,10 +75,9 @@ class FlowGenerator:
         self.network, self.images, self.cfg = network, images, cfg or FlowConfig()
 
     @classmethod
-    def load(
-        cls, images: tuple[UInt8[ndarray, "height width 3"], ...], *, folder: Path = SHIPPED, cfg: FlowConfig | None = None
-    ) -> "FlowGenerator":
-        """With the weights of a folder. Raises `NoGeneratorWeights`, `BadWeights` or `WrongWeights`."""
+    def load(cls, images: tuple[UInt8[ndarray, "height width 3"], ...], *, cfg: FlowConfig | None = None) -> "FlowGenerator":
+        """With the weights that the settings name. Raises `NoGeneratorWeights`, `BadWeights` or `WrongWeights`."""
+        folder = Path(cfg.weights) if cfg is not None and cfg.weights else SHIPPED
         if not (folder / WEIGHTS).exists():
             raise NoGeneratorWeights(folder)
         return cls(load_network(folder), images, cfg)
@@ -65,74 +87,73 @@ class FlowGenerator:
         return FAMILY
 
     def generate(self, observation: Observation, *, count: int, seed: int) -> tuple[Candidate, ...]:
-        """`count` samples, the one that fits silhouettes and people best first, see `Generator`.
+        """The `count` samples that fit silhouettes and people best, the best first, see `Generator`.
 
         Raises `NoObject` where no view shows the object, `BadMesh` where no sample is a solid.
         """
-        made = [self._candidate(one, observation, seed) for one in self.samples(observation, count=count, seed=seed)]
-        found = [candidate for candidate in made if candidate is not None]
-        if not found:
+        cfg = self.cfg
+        samples = self.samples(observation, count=max(count, cfg.samples), seed=seed)
+        whole = [sample for sample in samples if _is_solid(sample.made.primitives)]
+        if not whole:
             raise BadMesh(observation.category or "object", "has no parts in any sample")
-        return tuple(sorted(found, key=lambda candidate: candidate.energy))
+        places = [place_coarsely(_guess(one), observation, cfg=cfg.registration, seed=seed) for one in whole]
+        order = np.argsort([place.energy + self._looseness(one) for place, one in zip(places, whole)], kind="stable")
+        kept = order[: max(count, cfg.kept)]
+        found = [
+            self._candidate(whole[i], place_finely(places[i], observation, cfg=cfg.registration, seed=seed), observation)
+            for i in kept
+        ]
+        return tuple(sorted(found, key=lambda candidate: candidate.energy)[:count])
 
-    def samples(self, observation: Observation, *, count: int, seed: int) -> tuple[Attached, ...]:
+    def samples(self, observation: Observation, *, count: int, seed: int) -> tuple[Sample, ...]:
         """Objects as sampled and attached, before they are placed; those without parts are left out."""
         cfg = self.cfg
         crops = make_crops(observation, self.images, cfg.crops)
-        facing = observation.facing if cfg.crops.has_facing else None
+        is_faced = cfg.crops.has_facing and observation.category in SEAT_CATEGORIES
         with torch.no_grad():
-            memory = self.network.remember(condition_from(crops, facing)).repeated(count)
+            memory = self.network.remember(condition_from(crops, observation.facing if is_faced else None)).repeated(count)
         noise = noise_of([seed + 1000 * k for k in range(count)])
-        decoded = [decode(tokens)[0] for tokens in sample(self.network, memory, noise, cfg.sampling).double().numpy()]
-        return tuple(attach(without_mirrors(parts), cfg.attach) for parts in decoded if parts)
+        decoded = [decode(tokens) for tokens in sample(self.network, memory, noise, cfg.sampling).double().numpy()]
+        return tuple(_sample(parts, outline, crops[0], cfg.attach) for parts, outline in decoded if parts)
 
-    def _candidate(self, made: Attached, observation: Observation, seed: int) -> Candidate | None:
-        """An object in metres in the world; None where its parts make no solid."""
-        try:
-            parts = convex_parts(made.primitives)
-            vertices, faces = union(parts, FAMILY)
-        except BadMesh:
-            return None
-        placed = register(vertices, faces, observation, cfg=self.cfg.registration, seed=seed)
-        scale = np.ptp(placed.vertices, axis=0) / np.ptp(vertices, axis=0)
-        shift = placed.vertices.min(axis=0) - vertices.min(axis=0) * scale
-        energy = placed.energy + self.cfg.loose * (made.pieces - 1)
-        energy -= carried(observation.supports, (placed.vertices, faces), placed.T_world_object, self.cfg.weights)
+    def _looseness(self, sample: Sample) -> float:
+        return self.cfg.loose * (sample.made.pieces - 1)
+
+    def _candidate(self, sample: Sample, place: Place, observation: Observation) -> Candidate:
+        """An object in metres in the world."""
+        parts, placed = placed_parts(place, observation)
+        made = sample.made
         return Candidate(
             family=FAMILY,
             parameters={"pieces": float(made.pieces), "pieces_before": float(made.pieces_before), "moved": float(made.moved)},
-            parts=tuple(ConvexPart(vertices=part.vertices * scale + shift, faces=part.faces) for part in parts),
-            T_world_object=placed.T_world_object, energy=energy, density_kg_m3=_density(made.primitives),
-            friction=self.cfg.friction,
+            parts=parts, T_world_object=placed.T_world_object, energy=place.energy + self._looseness(sample),
+            density_kg_m3=_density(made.primitives), friction=self.cfg.friction,
         )  # fmt: skip
 
 
-def carried(
-    supports: Sequence[Support], surface: Surface, T_world_object: Float[ndarray, "4 4"], weights: Weights
-) -> float:  # fmt: skip
-    """Reward for every body part that finds the object's surface at its height, as the parametric fit has it."""
-    total = 0.0
-    for support in supports:
-        local = T_world_object[:3, :3].T @ (support.point - T_world_object[:3, 3])
-        heights = heights_at(surface, local[:2])
-        if len(heights):
-            gap = float(np.abs(heights - local[2]).min()) / weights.support_height_m
-            total += weights.support * max(1.0 - (gap / weights.support_cut) ** 2, 0.0)
-    return total
+def _sample(parts: Sequence[Primitive], outline: Outline, first: Crop, cfg: AttachConfig) -> Sample:
+    made = attach(without_mirrors(parts), cfg)
+    low, high = bounds(made.primitives)
+    by = -np.array([*(low + high)[:2] / 2, low[2]])
+    standing = tuple(replace(part, centre=part.centre + by) for part in made.primitives)
+    return Sample(made=replace(made, primitives=standing), outline=outline, yaw=first.world_yaw - outline.yaw)
 
 
-def heights_at(surface: Surface, point: Float[ndarray, "2"]) -> Float[ndarray, "hits"]:
-    """Heights at which a plumb line through (x, y) leaves the mesh upwards."""
-    vertices, faces = surface
-    a, b, c = (vertices[faces[:, k]] for k in range(3))
-    first, second, offset = (b - a)[:, :2], (c - a)[:, :2], point - a[:, :2]
-    area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
-    is_up = area > 1e-12
-    safe = np.where(is_up, area, 1.0)
-    u = (offset[:, 0] * second[:, 1] - offset[:, 1] * second[:, 0]) / safe
-    v = (first[:, 0] * offset[:, 1] - first[:, 1] * offset[:, 0]) / safe
-    hit = is_up & (u >= 0) & (v >= 0) & (u + v <= 1)
-    return (a[:, 2] + u * (b - a)[:, 2] + v * (c - a)[:, 2])[hit]
+def _is_solid(primitives: Sequence[Primitive]) -> bool:
+    try:
+        union(convex_parts(primitives), FAMILY)
+    except BadMesh:
+        return False
+    return True
+
+
+def _guess(sample: Sample) -> Guess:
+    primitives = sample.made.primitives
+    sharp = [replace(part, rounding=0.0) if part.rounding * part.half.min() < ROUND_M else part for part in primitives]
+    return Guess(
+        parts=convex_parts(primitives), outlines=convex_parts(sharp), yaw=sample.yaw,
+        has_front=any(part.role in ("back", "cushion", "post", "slat") for part in primitives),
+    )  # fmt: skip
 
 
 def _density(primitives: Sequence[Primitive]) -> float:

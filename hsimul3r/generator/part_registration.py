@@ -1,0 +1,191 @@
+"""An object of convex parts put where the photos, the floor and the people have it: x, y, turn and three extents.
+
+The maker's own guess of turn and extents is where the search begins: coarsely from several turns, then finely with a shift for
+every view, which soaks up the cameras' errors. Energies are made as those of the parametric fit (objective.py), to be compared.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import cma
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from hsimul3r.artifacts import ConvexPart
+from hsimul3r.errors import NoObject
+from hsimul3r.generator.objective import XY_UNIT_M, YAW_UNIT, Crops, Weights, box_centre, crop, without_translation
+from hsimul3r.generator.protocol import Observation
+from hsimul3r.generator.registration import SIZE_UNIT, Registered
+from hsimul3r.geometry.convex_sets import ConvexSet
+from hsimul3r.geometry.rotations import rotation_about_z
+
+PLACE_SIZE: Final = 6
+"""Search variables before the views' shifts: x, y, yaw, three extents."""
+PLUMB_LINES: Final = 0.04 * np.array([[0, 0], [1, 0], [-1, 0], [0, 1], [0, -1]])
+"""What carries a body part is looked for below these points about it, so that no slit between boards is hit alone [m]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartRegistrationConfig:
+    """Settings of `place_coarsely` and `place_finely`; pixels are those of the resampled views."""
+
+    coarse_px: int = 60
+    coarse_size: int = 112
+    fine_px: int = 120
+    fine_size: int = 200
+    turns: int = 4
+    first_generations: int = 8
+    coarse_generations: int = 30
+    coarse_population: int = 12
+    coarse_sigma: float = 0.8
+    survivors: int = 2
+    """Turns that go on after the first generations."""
+    fine_generations: int = 50
+    fine_population: int = 12
+    fine_sigma: float = 0.25
+    size_prior: float = 0.0015
+    """Added for every extent's squared deviation from the guess, in units of 12%."""
+    points: float = 0.05
+    """Weight of the scene points on the object."""
+    point_reach_m: float = 0.05
+    """Points farther than this from the surface are taken for another's."""
+    weights: Weights = field(default_factory=Weights)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guess:
+    """A made object before it is placed: parts in metres in its own frame, on the floor, and its turn in the world."""
+
+    parts: tuple[ConvexPart, ...]
+    outlines: tuple[ConvexPart, ...]
+    """The same with as few edges as their silhouettes need: they are drawn thousands of times."""
+    yaw: float
+    has_front: bool
+    """True where a sitter looks out of its front (-Y)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A point of the search."""
+
+    guess: Guess
+    z: Float[ndarray, "size"]
+    energy: float
+
+
+def place_coarsely(guess: Guess, observation: Observation, *, cfg: PartRegistrationConfig, seed: int) -> Place:
+    """The best of several turns in small views. Raises `NoObject` where no view has a mask."""
+    crops = crop(observation, object_px=cfg.coarse_px, size=cfg.coarse_size)
+    if not crops.is_used.any():
+        raise NoObject("No view has a mask of the object.")
+    problem = _Problem(guess, crops, observation, cfg, has_shifts=False)
+    starts = [np.array([0, 0, 2 * np.pi * k / cfg.turns / YAW_UNIT, 0, 0, 0]) for k in range(cfg.turns)]
+    searches = [_Search(problem, z, cfg.coarse_population, cfg.coarse_sigma, seed) for z in starts]
+    for search in searches:
+        search.run(cfg.first_generations)
+    searches.sort(key=lambda search: search.energy)
+    for search in searches[: cfg.survivors]:
+        search.run(cfg.coarse_generations - cfg.first_generations)
+    best = min(searches[: cfg.survivors], key=lambda search: search.energy)
+    return Place(guess=guess, z=best.z, energy=best.energy)
+
+
+def place_finely(place: Place, observation: Observation, *, cfg: PartRegistrationConfig, seed: int) -> Place:
+    """From a coarse place on, in larger views that may shift."""
+    crops = crop(observation, object_px=cfg.fine_px, size=cfg.fine_size)
+    problem = _Problem(place.guess, crops, observation, cfg, has_shifts=True)
+    start = np.concatenate([place.z[:PLACE_SIZE], np.zeros(problem.size - PLACE_SIZE)])
+    search = _Search(problem, start, cfg.fine_population, cfg.fine_sigma, seed)
+    search.run(cfg.fine_generations)
+    return Place(guess=place.guess, z=search.z, energy=search.energy)
+
+
+def placed_parts(place: Place, observation: Observation) -> tuple[tuple[ConvexPart, ...], Registered]:
+    """The parts in metres, and all their vertices with the object's frame in the world."""
+    sizes, pose = np.exp(SIZE_UNIT * place.z[3:6]), _poses(place.z[None], box_centre(observation), place.guess.yaw)[0]
+    parts = tuple(replace(part, vertices=part.vertices * sizes) for part in place.guess.parts)
+    T = np.eye(4)
+    T[:3, :3] = rotation_about_z(pose[2])
+    T[:2, 3] = pose[:2]
+    vertices = np.concatenate([part.vertices for part in parts])
+    return parts, Registered(vertices=vertices, T_world_object=T, energy=place.energy)
+
+
+class _Problem:
+    """Energy of a population of search variables."""
+
+    def __init__(
+        self, guess: Guess, crops: Crops, observation: Observation, cfg: PartRegistrationConfig, *, has_shifts: bool
+    ):  # fmt: skip
+        self.guess, self.crops, self.observation, self.cfg = guess, crops, observation, cfg
+        self.solid = ConvexSet.of(guess.outlines)
+        self.middle = box_centre(observation)
+        start = np.array([*self.middle, guess.yaw])
+        self.free_shifts = (
+            without_translation(crops.cameras, crops.is_used, start) if has_shifts else np.zeros((0, 2 * len(crops.labels)))
+        )
+        self.size = PLACE_SIZE + len(self.free_shifts)
+
+    def __call__(self, z: Float[ndarray, "n size"]) -> Float[ndarray, "n"]:
+        sizes, poses = np.exp(SIZE_UNIT * z[:, 3:6]), _poses(z, self.middle, self.guess.yaw)
+        shifts = (z[:, PLACE_SIZE:] @ self.free_shifts).reshape(len(z), -1, 2) * self.crops.shift_unit_px[:, None]
+        energy = self.solid.silhouette_energies(sizes, poses, shifts, self.crops.cameras, self.crops.counts)
+        weights = self.cfg.weights
+        energy += self.cfg.size_prior * (z[:, 3:6] ** 2).sum(axis=1)
+        energy += weights.shift_prior * (z[:, PLACE_SIZE:] ** 2).sum(axis=1)
+        if self.observation.facing is not None and self.guess.has_front:
+            energy -= weights.facing * 0.5 * (1.0 + np.cos(poses[:, 2] - self.observation.facing))
+        energy -= self._carried(sizes, poses)
+        return energy + self._off_points(sizes, poses)
+
+    def _carried(self, sizes: Float[ndarray, "n 3"], poses: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:
+        """Reward for every body part that finds the object at its height, as the parametric fit has it."""
+        weights, total = self.cfg.weights, np.zeros(len(poses))
+        for support in self.observation.supports:
+            local = _local(np.array([support.point]) + np.pad(PLUMB_LINES, ((0, 0), (0, 1))), poses) / sizes[:, None]
+            tops = self.solid.tops(local[..., :2].reshape(-1, 2), local[..., 2].reshape(-1))
+            gaps = np.abs(tops.reshape(len(poses), -1) - local[..., 2]).min(axis=1) * sizes[:, 2] / weights.support_height_m
+            total += weights.support * np.maximum(1.0 - (gaps / weights.support_cut) ** 2, 0.0)
+        return total
+
+    def _off_points(self, sizes: Float[ndarray, "n 3"], poses: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:
+        """How far scene points on the object are from its surface, mean of their distances up to the reach."""
+        points, cfg = self.observation.points, self.cfg
+        if not len(points):
+            return np.zeros(len(poses))
+        away = [self.solid.distances(one, size) for one, size in zip(_local(points, poses), sizes)]
+        return cfg.points * np.minimum(np.array(away) / cfg.point_reach_m, 1.0).mean(axis=1)
+
+
+class _Search:
+    """CMA-ES from one start."""
+
+    def __init__(self, problem: _Problem, start: Float[ndarray, "size"], population: int, sigma: float, seed: int):
+        self.problem, self.z = problem, start
+        self.energy = float(problem(start[None])[0])
+        options = {"popsize": population, "seed": seed + 1, "verbose": -9, "tolfun": 1e-4, "tolfunhist": 1e-5, "tolx": 1e-3}
+        self._cma = cma.CMAEvolutionStrategy(start, sigma, options)
+
+    def run(self, generations: int) -> None:
+        for _ in range(generations):
+            if self._cma.stop():
+                return
+            asked = np.array(self._cma.ask())
+            energies = self.problem(asked)
+            self._cma.tell(list(asked), energies.tolist())
+            best = int(energies.argmin())
+            if energies[best] < self.energy:
+                self.energy, self.z = float(energies[best]), asked[best]
+
+
+def _poses(z: Float[ndarray, "n size"], middle: Float[ndarray, "2"], yaw: float) -> Float[ndarray, "n 3"]:
+    """Place and yaw (x, y, yaw)."""
+    return np.array([*middle, yaw]) + z[:, :3] * np.array([XY_UNIT_M, XY_UNIT_M, YAW_UNIT])
+
+
+def _local(points: Float[ndarray, "points 3"], poses: Float[ndarray, "n 3"]) -> Float[ndarray, "n points 3"]:
+    """World points in the frames of objects at these poses."""
+    cos, sin = np.cos(poses[:, 2:]), np.sin(poses[:, 2:])
+    dx, dy = points[:, 0] - poses[:, :1], points[:, 1] - poses[:, 1:2]
+    return np.stack([cos * dx + sin * dy, cos * dy - sin * dx, np.broadcast_to(points[:, 2], dx.shape)], axis=-1)

@@ -1,0 +1,78 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hsimul3r.errors import NoObject
+from hsimul3r.generator.objective import XY_UNIT_M, box_centre
+from hsimul3r.generator.part_registration import (
+    Guess,
+    PartRegistrationConfig,
+    Place,
+    place_coarsely,
+    place_finely,
+    placed_parts,
+)
+from hsimul3r.generator.protocol import Support
+from hsimul3r.generator.synthetic import CLEAN, Shape, mesh_observation, placed
+from hsimul3r.geometry.mesh import convex_part, sample_surface, union
+
+CFG = PartRegistrationConfig(fine_generations=25)
+
+
+def box(x, y, z, wide, deep, tall):
+    corners = np.array([[a, b, c] for a in (-0.5, 0.5) for b in (-0.5, 0.5) for c in (0, 1)])
+    return convex_part(corners * [wide, deep, tall] + [x, y, z])
+
+
+STEPS = (box(0, 0, 0, 0.9, 0.5, 0.4), box(-0.25, 0.1, 0.4, 0.4, 0.3, 0.35))
+"""Not its own mirror image, so that its turn can be told."""
+VERTICES, FACES = union(STEPS)
+SHAPE = Shape(
+    name="steps", categories=("box",), vertices=VERTICES, faces=FACES, support=np.zeros(3), width_m=0.9, is_seat=False
+)
+
+
+def guess_of(stretch, yaw):
+    parts = tuple(replace(part, vertices=part.vertices * stretch) for part in STEPS)
+    return Guess(parts=parts, outlines=parts, yaw=yaw, has_front=False)
+
+
+def test_extents_place_and_turn_come_from_the_views():
+    observation, truth = mesh_observation(2, CLEAN, SHAPE)
+    guess = guess_of(np.array([1.2, 0.85, 0.9]), float(truth.pose[2]) + 1.2)
+    coarse = place_coarsely(guess, observation, cfg=CFG, seed=0)
+    fine = place_finely(coarse, observation, cfg=CFG, seed=0)
+    parts, there = placed_parts(fine, observation)
+    assert fine.energy < 0.04
+    assert np.ptp(there.vertices, axis=0) == pytest.approx([0.9, 0.5, 0.75], rel=0.05)
+    assert np.linalg.norm(there.T_world_object[:2, 3] - truth.pose[:2]) < 0.03
+    turn = np.arctan2(there.T_world_object[1, 0], there.T_world_object[0, 0]) - truth.pose[2]
+    assert np.degrees(np.arccos(np.cos(turn))) < 4
+    assert np.concatenate([part.vertices for part in parts])[:, 2].min() == pytest.approx(0.0, abs=1e-12)
+
+
+def test_what_a_person_rests_on_and_scene_points_count_where_they_are():
+    observation, truth = mesh_observation(4, CLEAN, SHAPE)
+    guess = guess_of(np.ones(3), float(truth.pose[2]))
+    top = placed(np.array([[-0.25, 0.1, 0.75]]), truth.pose)[0]
+    surface = placed(sample_surface(VERTICES, FACES, 60, np.random.default_rng(0)), truth.pose)
+    short = replace(CFG, fine_generations=8)
+    start = Place(guess=guess, z=np.array([*(truth.pose[:2] - box_centre(observation)) / XY_UNIT_M, 0, 0, 0, 0]), energy=1.0)
+
+    def energy(seen):
+        return place_finely(start, seen, cfg=short, seed=0).energy
+
+    alone, weights = energy(observation), CFG.weights
+    for away, reward in ((0.0, weights.support), (0.15, 0.0)):
+        hand = Support(kind="hand", point=top + np.array([0, 0, away]))
+        assert alone - energy(replace(observation, supports=(hand,))) == pytest.approx(reward, abs=0.01)
+    assert energy(replace(observation, points=surface)) - alone < 0.2 * CFG.points
+    assert energy(replace(observation, points=surface + np.array([0.4, 0, 0]))) - alone > 0.5 * CFG.points
+
+
+def test_no_mask_is_said():
+    observation, _ = mesh_observation(2, CLEAN, SHAPE)
+    blind = replace(observation, labels=(None,) * len(observation.labels))
+    with pytest.raises(NoObject):
+        place_coarsely(guess_of(np.ones(3), 0.0), blind, cfg=CFG, seed=0)
