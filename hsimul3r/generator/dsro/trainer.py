@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from peft import PeftModel
 
 SCORE: Final = "score"
-Measure = Callable[[], Mapping[str, float]]
+Measure = Callable[["PeftModel"], Mapping[str, float]]
 """Figures of the network as it is now, on images that it does not learn from; of `SCORE` more is better."""
 
 
@@ -83,12 +83,12 @@ def tune(
     load_tuning(folder, state)
     curve = Curve(folder, has_tensorboard=cfg.has_tensorboard)
     if state.step == 0:
-        _check(state, curve, measure, cfg)
+        _check(state, model, curve, measure, cfg)
     while state.step < cfg.steps and not state.stopped:
         _step(state, model, tunable, feedback, cfg)
         is_broken = cfg.loss.kind in UNBOUNDED and cfg.guard is not None and state.ratios.unstable > cfg.guard
         if state.step % cfg.check_every == 0 or state.step == cfg.steps or is_broken:
-            _check(state, curve, measure, cfg)
+            _check(state, model, curve, measure, cfg)
             state.stopped |= is_broken
             save_tuning(folder, state)
     state.return_to_best()
@@ -154,10 +154,12 @@ def _learning_rate(step: int, cfg: TuneConfig) -> float:
     return cfg.learning_rate * min(1.0, (step + 1) / max(cfg.warm_up, 1), max(0.1, left))
 
 
-def _check(state: TuningState, curve: Curve, measure: Measure | None, cfg: TuneConfig) -> None:
+def _check(
+    state: TuningState, model: "PeftModel", curve: Curve, measure: Measure | None, cfg: TuneConfig
+) -> None:  # fmt: skip
     """Measure, and keep the adapter where it is the best so far."""
     with torch.no_grad():
-        found = dict(measure()) if measure else {}
+        found = dict(measure(model)) if measure else {}
     score = found.get(SCORE, float(state.step))
     if score > state.best_score:
         state.keep(score)

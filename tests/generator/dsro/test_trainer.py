@@ -46,8 +46,8 @@ class TunableGaussian:
 
     network: GaussianFlow
     layers: tuple[str, ...] = ("push",)
-    levels: torch.Tensor = torch.linspace(1, 0, 9)[:-1]  # noqa: RUF009
-    is_held: torch.Tensor = torch.tensor([False, True])  # noqa: RUF009
+    levels: torch.Tensor = torch.linspace(1, 0, 9)[:-1]
+    is_held: torch.Tensor = torch.tensor([False, True])
 
     def velocity(self, x, t, rows):
         return self.network(x, t)
@@ -121,7 +121,7 @@ def test_the_best_score_on_other_images_is_kept_and_ends_the_tuning(tmp_path):
     flow, judged = gaussian()
     scores = iter([0.5, 0.6, 0.4, 0.3, 0.2, 0.9])
     cfg = replace(QUICK, steps=100, check_every=5, patience=2)
-    tuned = tune(flow, judged, cfg, folder=tmp_path, measure=lambda: {"score": next(scores)})
+    tuned = tune(flow, judged, cfg, folder=tmp_path, measure=lambda model: {"score": next(scores)})
     assert (tuned.step, tuned.score, tuned.last_step) == (5, 0.6, 15)
     curve = (tmp_path / "curve.csv").read_text().splitlines()
     assert [line for line in curve if ",score," in line] == ["0,score,0.5", "5,score,0.6", "10,score,0.4", "15,score,0.3"]
