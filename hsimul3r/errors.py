@@ -437,7 +437,8 @@ class BadRobotMotion(Hsimul3rError):
 
     def __init__(self, path: Path, what: str):
         super().__init__(
-            f"Robot motion '{path}': {what}. Give a file of this robot, or name its robot with --robot and its format with --source."
+            f"Robot motion '{path}': {what}. Give a file of this robot, or name its robot with --robot and its format with "
+            "--source."
         )
 
 
