@@ -23,10 +23,12 @@ from hsimul3r.geometry.bundle import (
     cameras_of,
     initial_state,
     keypoint_errors,
+    pointmap_errors,
     total_cost,
 )
 from hsimul3r.geometry.cameras import camera_centers, observation_errors, transform_cameras
 from hsimul3r.geometry.people_rig import anchor_to_people, calibrate_by_people, restrict
+from hsimul3r.geometry.pointmap_rows import PointmapRows, no_rows, select_rows, start_rows
 from hsimul3r.geometry.skeletons import Sightings, bone_lengths
 from hsimul3r.geometry.tracks import Correspondences, join_matches, no_tracks, select_tracks, triangulate_tracks
 from hsimul3r.perception.identity import clothes_colour
@@ -47,7 +49,8 @@ class CalibrateCamerasConfig:
     features: aliked_lightglue.FeatureConfig = field(default_factory=aliked_lightglue.FeatureConfig)
     mapping: colmap.MappingConfig = field(default_factory=colmap.MappingConfig)
     dust3r: Dust3rConfig = field(default_factory=Dust3rConfig)
-    """With weights given, DUSt3R relates the views in the place of features and mapping, and the rig holds its dense views."""
+    """With weights given, DUSt3R relates the views in the place of features and mapping, its pointmaps count in the adjustment
+    of people and cameras, and the rig holds its dense views."""
     gen3r: Gen3rConfig = field(default_factory=Gen3rConfig)
     """With results given, Gen3R does so for one or two photos; of one, people (`photo`) say how large its scene is."""
     known: str = ""
@@ -106,13 +109,21 @@ def run(
         return _single(capture, images[0], people, cfg, progress)
     if cfg.known:
         return _with_known_cameras(capture, images, people, cfg, progress)
+    return calibrate(capture, images, people, _dense_scene(capture, images, people, cfg, progress), cfg, progress)
+
+
+def calibrate(
+    capture: Capture, images: tuple[UInt8[ndarray, "height width 3"], ...], people: People, dense: dust3r.DenseScene | None,
+    cfg: CalibrateCamerasConfig, progress: Progress,
+) -> CameraRig:  # fmt: skip
+    """The rig of two or more photos by people and what a network saw of the scene, or else features. Raises `NoOverlap`."""
     persons, sightings = _linked_people(people)
     problem = _pose_problem(capture, sightings, len(persons), cfg)
-    dense = _dense_scene(capture, images, people, cfg, progress)
     matches = dense.matches if dense is not None else _match_scene(images, people, cfg, progress)
     uv = _scene_tracks(matches, capture, cfg)
-    starts = _start_from_features(problem, matches, uv, capture, cfg, mapped=dense.cameras if dense is not None else None)
-    solution = _best([*starts, *_start_from_people(problem, uv, capture, cfg)], uv)
+    starts = _start_from_features(problem, matches, uv, capture, cfg, dense=dense)
+    rows = dense.rows if dense is not None else no_rows()
+    solution = _best([*starts, *_start_from_people(problem, uv, capture, cfg, rows)], uv)
     solution = _require_cameras(solution, capture, matches, cfg)
     if len(solution.problem.tracks.points) < cfg.min_tracks:
         _require_same_clothes(capture, images, people, cfg)
@@ -273,9 +284,9 @@ def _start_from_features(
     capture: Capture,
     cfg: CalibrateCamerasConfig,
     *,
-    mapped: Cameras | None,
+    dense: dust3r.DenseScene | None,
 ) -> list[_Solution]:
-    """Cameras `mapped` already, or by incremental mapping, brought to people's metres, refined together; none where features
+    """Cameras of the dense scene, or by incremental mapping, brought to people's metres, refined together; none where features
     relate too little."""
     if matches is None or len(uv_px) < cfg.min_tracks:
         return []
@@ -287,6 +298,7 @@ def _start_from_features(
         )
         for v, g in enumerate(problem.lens)
     ]
+    mapped = dense.cameras if dense is not None else None
     if mapped is None:
         mapped = colmap.map_views(matches, capture.size_px, lenses, cfg=cfg.mapping, seed=cfg.seed)
     anchored = anchor_to_people(mapped, problem) if mapped is not None else None
@@ -295,7 +307,7 @@ def _start_from_features(
     cameras, skeletons = anchored
     start = restrict(problem, cameras.is_registered)
     solution = _Solution(problem=start, state=initial_state(start, cameras, skeletons), cameras=cameras)
-    return [_refine(solution, uv_px, cfg.track_errors_px, cfg)]
+    return [_refine(_with_pointmaps(solution, dense.rows if dense is not None else no_rows()), uv_px, cfg.track_errors_px, cfg)]
 
 
 def _mapping_group(capture: Capture, view: int) -> int:
@@ -305,8 +317,9 @@ def _mapping_group(capture: Capture, view: int) -> int:
 
 
 def _start_from_people(
-    problem: BundleProblem, uv_px: Float[ndarray, "tracks views 2"], capture: Capture, cfg: CalibrateCamerasConfig
-) -> list[_Solution]:
+    problem: BundleProblem, uv_px: Float[ndarray, "tracks views 2"], capture: Capture, cfg: CalibrateCamerasConfig,
+    rows: PointmapRows,
+) -> list[_Solution]:  # fmt: skip
     """Cameras from people, as they are and refined by the scene."""
     if not len(problem.sightings.view):
         return []
@@ -314,7 +327,20 @@ def _start_from_people(
     alone = _Solution(problem=restrict(problem, cameras.is_registered), state=state, cameras=cameras)
     if len(uv_px) < cfg.min_tracks:
         return [alone]
-    return [alone, _refine(alone, uv_px, cfg.track_errors_from_people_px, cfg)]
+    return [alone, _refine(_with_pointmaps(alone, rows), uv_px, cfg.track_errors_from_people_px, cfg)]
+
+
+def _with_pointmaps(solution: _Solution, rows: PointmapRows) -> _Solution:
+    """The solution with what pointmaps say of its views, their scales and points as its cameras see them."""
+    kept = select_rows(rows, solution.cameras.is_registered)
+    if not len(kept.sample):
+        return solution
+    start = start_rows(kept, solution.cameras)
+    return dataclasses.replace(
+        solution,
+        problem=dataclasses.replace(solution.problem, pointmaps=kept),
+        state=dataclasses.replace(solution.state, log_pair=start.log_scale, samples=start.samples),
+    )
 
 
 def _require_same_clothes(
@@ -349,7 +375,7 @@ def _cost(solution: _Solution, uv_px: Float[ndarray, "tracks views 2"]) -> float
     errors = observation_errors(solution.cameras, found) / solution.problem.weights.track_px
     views = np.isfinite(uv_px[:, solution.cameras.is_registered, 0]).sum(1)
     unexplained = np.maximum(views - 1, 0).sum() - (len(found.view) - len(found.points))
-    people = dataclasses.replace(solution.problem, tracks=no_tracks())
+    people = dataclasses.replace(solution.problem, tracks=no_tracks(), pointmaps=no_rows())
     state = dataclasses.replace(solution.state, points=np.zeros((0, 3)))
     return total_cost(people, state) + float((errors**2).sum()) + 9.0 * float(unexplained)
 
@@ -462,6 +488,9 @@ def _report(solution: _Solution, matches: Correspondences | None) -> dict[str, f
     errors = {"keypoints": keypoint_errors(problem, state)}
     if len(state.points):
         errors["tracks"] = observation_errors(cameras, dataclasses.replace(problem.tracks, points=state.points))
+    if len(problem.pointmaps.sample):
+        report["pointmap_rows"] = float(len(problem.pointmaps.sample))
+        report["pointmaps_percent_median"] = 100 * float(np.median(pointmap_errors(problem, state)))
     for name, error in errors.items():
         seen = error[np.isfinite(error)]
         report |= {f"{name}_px_mean": float(seen.mean()), f"{name}_px_median": float(np.median(seen))}

@@ -2,11 +2,12 @@
 
 Metres come from the people: each has a size (log factor on the reference bone lengths) with a prior spread, and the bones tie
 the skeletons, hence the cameras, to it. Scene points, where there are any, tie the cameras to each other at pixel precision.
+Pointmaps of a network, where there are any, say of all that the pictures show how far it is (Eq. 1).
 """
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -15,6 +16,7 @@ from numpy import ndarray
 from hsimul3r.artifacts import Cameras, PointTracks
 from hsimul3r.geometry.cameras import project_with_jacobian, undistort
 from hsimul3r.geometry.levenberg import Term, minimise
+from hsimul3r.geometry.pointmap_rows import PointmapRows, no_rows
 from hsimul3r.geometry.rotations import matrix_from_axis_angle, skew
 from hsimul3r.geometry.skeletons import (
     BONE_SPREAD,
@@ -47,6 +49,11 @@ class BundleWeights:
     lift: float = 0.15
     symmetry: float = 0.05
     k1: float = 0.06
+    pointmap: float = 0.02
+    """Of a pointmap's point, over its distance."""
+    pointmap_huber: float = 1.5
+    pointmap_worth: float = 300.0
+    """A network errs in the same way all over a picture: all rows of a pair count like so many that err on their own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +72,8 @@ class BundleProblem:
     """Bone lengths [m] of a person of the prior stature."""
     stature_spread: Float[ndarray, "persons"]
     tracks: PointTracks
+    pointmaps: PointmapRows = field(default_factory=no_rows)
+    """Of registered views only."""
     weights: BundleWeights = BundleWeights()
     are_cameras_fixed: bool = False
     """Cameras and lenses stay as they are in the initial state."""
@@ -83,6 +92,10 @@ class BundleState:
     """Log factor on each sighting's detected skeleton, whose metres mean little."""
     skeletons: Float[ndarray, "persons 21 3"]
     points: Float[ndarray, "points 3"]
+    log_pair: Float[ndarray, "pairs"] = field(default_factory=lambda: np.zeros(0))
+    """Log scale of every pair of pointmaps."""
+    samples: Float[ndarray, "samples 3"] = field(default_factory=lambda: np.zeros((0, 3)))
+    """Scene points of the pointmaps' samples."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +106,8 @@ class _Columns:
     views: int
     persons: int
     rows: int
+    pairs: int
+    tracked: int
 
     def k1(self) -> int:
         return self.lenses
@@ -109,14 +124,20 @@ class _Columns:
     def skeleton(self) -> int:
         return self.lift() + self.rows
 
-    def points(self) -> int:
+    def pair(self) -> int:
         return self.skeleton() + 63 * self.persons
+
+    def points(self) -> int:
+        return self.pair() + self.pairs
+
+    def samples(self) -> int:
+        return self.points() + 3 * self.tracked
 
 
 def _columns(problem: BundleProblem) -> _Columns:
     return _Columns(
         lenses=len(problem.focal_px), views=len(problem.lens), persons=len(problem.stature_spread),
-        rows=len(problem.sightings.view),
+        rows=len(problem.sightings.view), pairs=len(problem.pointmaps.first), tracked=len(problem.tracks.points),
     )  # fmt: skip
 
 
@@ -152,7 +173,7 @@ def adjust(problem: BundleProblem, state: BundleState, *, max_iterations: int = 
         terms=lambda s: bundle_terms(problem, s, posed),
         retract=lambda s, step: retract(s, step),
         is_free=_free_parameters(problem, columns),
-        points=len(state.points),
+        points=len(state.points) + len(state.samples),
         max_iterations=max_iterations,
     )
     return solution.state, solution.cost
@@ -166,7 +187,8 @@ def total_cost(problem: BundleProblem, state: BundleState) -> float:
 def retract(state: BundleState, step: Float[ndarray, "parameters"]) -> BundleState:
     """Move a state by a step in the order of the columns."""
     lenses, views, persons, rows = len(state.log_focal), len(state.R), len(state.skeletons), len(state.log_lift)
-    parts = np.split(step, np.cumsum([lenses, lenses, 6 * views, persons, rows, 63 * persons]))
+    sizes = [lenses, lenses, 6 * views, persons, rows, 63 * persons, len(state.log_pair), 3 * len(state.points)]
+    parts = np.split(step, np.cumsum(sizes))
     pose = parts[2].reshape(views, 6)
     return dataclasses.replace(
         state,
@@ -177,7 +199,9 @@ def retract(state: BundleState, step: Float[ndarray, "parameters"]) -> BundleSta
         log_size=state.log_size + parts[3],
         log_lift=state.log_lift + parts[4],
         skeletons=state.skeletons + parts[5].reshape(persons, 21, 3),
-        points=state.points + parts[6].reshape(-1, 3),
+        log_pair=state.log_pair + parts[6],
+        points=state.points + parts[7].reshape(-1, 3),
+        samples=state.samples + parts[8].reshape(-1, 3),
     )
 
 
@@ -187,6 +211,8 @@ def bundle_terms(problem: BundleProblem, state: BundleState, posed: Float[ndarra
     terms = [_lens_term(problem, state, columns)]
     if len(state.points):
         terms.append(_track_term(problem, state, columns))
+    if len(problem.pointmaps.first):
+        terms += [_sample_term(problem, state, columns), _pointmap_term(problem, state, columns)]
     if len(state.skeletons):
         terms += [
             _keypoint_term(problem, state, columns),
@@ -258,6 +284,38 @@ def _track_term(problem: BundleProblem, state: BundleState, columns: _Columns) -
         problem, state, columns, name="tracks", view=tracks.view, points=state.points[tracks.point],
         point_column=columns.points() + 3 * tracks.point, uv_px=tracks.uv_px,
         weight=np.full(len(tracks.view), 1 / problem.weights.track_px), huber=problem.weights.track_huber,
+    )  # fmt: skip
+
+
+def _sample_term(problem: BundleProblem, state: BundleState, columns: _Columns) -> Term:
+    """A sample's point is seen at its pixel."""
+    rows = problem.pointmaps
+    return _reprojection_term(
+        problem, state, columns, name="samples", view=rows.view, points=state.samples,
+        point_column=columns.samples() + 3 * np.arange(len(rows.view)), uv_px=rows.uv_px,
+        weight=np.full(len(rows.view), 1 / problem.weights.track_px), huber=np.inf,
+    )  # fmt: skip
+
+
+def _pointmap_term(problem: BundleProblem, state: BundleState, columns: _Columns) -> Term:
+    """Eq. 1: log-confidence weights, a scale a pair; the pair stands where its first picture's camera stands."""
+    rows, weights = problem.pointmaps, problem.weights
+    view, scale = rows.first[rows.pair], np.exp(-state.log_pair[rows.pair])
+    turned = np.einsum("nij,nj->ni", state.R[view], state.samples[rows.sample])
+    placed = scale[:, None] * (turned + state.t[view])
+    share = np.sqrt(weights.pointmap_worth * len(rows.first) / len(rows.sample))
+    weight = share * np.sqrt(rows.weight) / (weights.pointmap * rows.distances())
+    by_t = scale[:, None, None] * np.eye(3)
+    jacobian = np.concatenate(
+        [-scale[:, None, None] * skew(turned), by_t, -placed[:, :, None], scale[:, None, None] * state.R[view]], axis=2
+    )
+    pose, point = columns.pose() + 6 * view, columns.samples() + 3 * rows.sample
+    column = np.concatenate(
+        [pose[:, None] + np.arange(6), columns.pair() + rows.pair[:, None], point[:, None] + np.arange(3)], axis=1
+    )
+    return Term(
+        name="pointmaps", values=(placed - rows.points) * weight[:, None], columns=column,
+        jacobian=jacobian * weight[:, None, None], huber=share * weights.pointmap_huber,
     )  # fmt: skip
 
 
@@ -373,6 +431,15 @@ def keypoint_errors(problem: BundleProblem, state: BundleState) -> Float[ndarray
     uv = project_with_jacobian(cam.reshape(-1, 3), np.exp(state.log_focal[lens]), principal, state.k1[lens])[0]
     error = np.linalg.norm(uv.reshape(-1, 21, 2) - seen.uv_px, axis=2)
     return np.where(seen.confidence >= 0.3, error, np.nan)
+
+
+def pointmap_errors(problem: BundleProblem, state: BundleState) -> Float[ndarray, "rows"]:
+    """Distance of every pointmap's point from the adjusted one, over its distance from the camera."""
+    rows = problem.pointmaps
+    view = rows.first[rows.pair]
+    placed = np.einsum("nij,nj->ni", state.R[view], state.samples[rows.sample]) + state.t[view]
+    scaled = np.exp(-state.log_pair[rows.pair])[:, None] * placed
+    return np.linalg.norm(scaled - rows.points, axis=1) / rows.distances()
 
 
 def bone_errors(problem: BundleProblem, state: BundleState) -> Float[ndarray, "persons bones"]:

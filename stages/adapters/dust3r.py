@@ -5,7 +5,7 @@ commercial use, so the weights are never part of the project: `Dust3rConfig.weig
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from hsimul3r.geometry.global_alignment import (
     focal_px,
 )
 from hsimul3r.geometry.pointmap_matches import match_pointmaps
+from hsimul3r.geometry.pointmap_rows import PointmapRows, no_rows, sample_pointmaps
 from hsimul3r.geometry.pointmap_start import Scheme, initial_parameters, select_pairs
 from hsimul3r.geometry.tracks import Correspondences
 from hsimul3r.progress import Progress
@@ -57,6 +58,8 @@ class Dust3rConfig:
     """Points of less confidence are no part of the scene."""
     match_stride: int = 8
     """Of the pixels whose matches are sought."""
+    pointmap_rows: int = 6_000
+    """About so many of the pointmaps' points count in the joint adjustment; 0: they are matches and a start only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +75,8 @@ class DenseScene:
     """No person, and sure."""
     matches: Correspondences
     loss: float
+    rows: PointmapRows = field(default_factory=no_rows)
+    """What the joint adjustment gets of the pointmaps."""
     name: str = "dust3r"
     """What saw it, and its licences."""
     licences: tuple[str, ...] = LICENCES
@@ -131,14 +136,15 @@ def join_pairs(
     depth = [row[: h * w].reshape(h, w) for row, (h, w) in zip(found.log_depth.exp().cpu().numpy(), problem.shapes)]
     confidence = [_confidence(calm, view) for view in range(len(prepared))]
     is_static = tuple((c > cfg.min_confidence) & ~mask for c, mask in zip(confidence, masks))
+    pixels = tuple(pixel_grid(picture) for picture in prepared)
     return DenseScene(
         cameras=_working_cameras(prepared, people, focal_px(problem, found)[:, 0].cpu().numpy(), camera_poses(found)),
         prepared=tuple(prepared), depth=tuple(depth), confidence=tuple(confidence), is_static=is_static,
         matches=Correspondences(
-            keypoints_px=tuple(pixel_grid(picture) for picture in prepared),
-            pairs=match_pointmaps(calm, is_static, stride=cfg.match_stride),
+            keypoints_px=pixels, pairs=match_pointmaps(calm, is_static, stride=cfg.match_stride)
         ),
         loss=losses[-1],
+        rows=sample_pointmaps(calm, pixels, is_static, most_rows=cfg.pointmap_rows) if cfg.pointmap_rows else no_rows(),
     )  # fmt: skip
 
 
