@@ -9,8 +9,6 @@ where it was.
 import hashlib
 import json
 import os
-import threading
-import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -27,7 +25,7 @@ from hsimul3r.errors import FolderBusy, FolderUnusable, Hsimul3rError, WorkersDi
 from hsimul3r.experiment_plan import CaseFolder, Costs, Experiment, Outcome, Row, find_cases, with_views
 from hsimul3r.files import write_whole
 from hsimul3r.pipeline import build_simulation, hold, observe, place_objects
-from hsimul3r.processes import single_threaded
+from hsimul3r.processes import end_with, single_threaded
 from hsimul3r.progress import Progress
 from hsimul3r.report.table_plots import write_plots
 from hsimul3r.report.tables import broken_bounds, summarise, write_tables
@@ -124,7 +122,7 @@ def _in_processes(
     tasks: Sequence[Task], rows: Sequence[Row], seeds: Sequence[int], workers: int
 ) -> Iterator[tuple[Task, list[Outcome]]]:
     """Every task as it is done: first observed, which has no outcome, then once per seed."""
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with, initargs=(os.getpid(),)) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=end_with, initargs=(os.getpid(),)) as pool:
         waiting: dict[Future[Any], Task] = {}
         try:
             for task in tasks:
@@ -245,14 +243,3 @@ def _say(task: Task, found: Sequence[Outcome], progress: Progress) -> None:
     for outcome in found:
         if outcome.error:
             progress.say(f"{outcome.row}, {task.name}, seed {outcome.seed}: {outcome.error}")
-
-
-def _end_with(parent: int) -> None:
-    """Have this worker end when the process that started it is no more, even where that was killed."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

@@ -165,7 +165,7 @@ def test_processes_report_cases_that_fail(task, tmp_path):
 
 
 def test_a_worker_ends_with_the_process_that_started_it():
-    code = "import os, sys, time; from hsimul3r.experiment import _end_with; _end_with(int(sys.argv[1])); time.sleep(60)"
+    code = "import os, sys, time; from hsimul3r.processes import end_with; end_with(int(sys.argv[1])); time.sleep(60)"
     starter = (
         "import subprocess, sys, os, time; child = subprocess.Popen([sys.executable, '-c', sys.argv[1], str(os.getpid())]); "
         "print(child.pid, flush=True); time.sleep(60)"

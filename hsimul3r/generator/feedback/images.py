@@ -4,23 +4,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from hsimul3r.artifacts import AlignedScene
+from hsimul3r.artifacts import HumanMotion, ObjectAsset, ObjectView, ObjectViews
 from hsimul3r.errors import UnknownImage
 from hsimul3r.generator.flow.dataset import Batch, condition_of, read_split
 from hsimul3r.generator.flow.network import Condition
 from hsimul3r.generator.flow.primitives import Primitive, convex_parts
 from hsimul3r.generator.flow.tokens import decode, read_outline
 from hsimul3r.generator.protocol import Observation
+from hsimul3r.generator.supports import person_supports, posture, with_people
 from hsimul3r.geometry.mesh import Surface, union
 
 Known = tuple[bool, bool, bool, bool]
 """Which numbers the network is told: turns between the cameras, the object's yaw, the crops' widths, the extents."""
+SITTER_REACH_M: Final = 0.9
+"""A sitter farther than this from the object does not say where its front is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +39,28 @@ class Truth:
 
 @dataclass(frozen=True, kw_only=True)
 class PersonScene:
-    """The people of an image, and where their object is seen: a made object takes the place of `name`."""
+    """The people of an image and where its objects are seen: a made object takes the place of the one that is called `name`."""
 
-    scene: AlignedScene
+    motion: HumanMotion
+    views: ObjectViews
     name: str
-    observation: Observation
+    others: tuple[ObjectAsset, ...] = ()
+    """The rest of the furniture, as it is."""
+
+    @property
+    def view(self) -> ObjectView:
+        """Where the object is seen."""
+        return next(view for view in self.views.objects if view.name == self.name)
+
+    @property
+    def observation(self) -> Observation:
+        """The object as its cameras and people show it."""
+        view = self.view
+        seen = Observation(
+            cameras=self.motion.cameras, labels=view.labels, boxes_px=view.boxes_px, category=view.category
+        )  # fmt: skip
+        people = tuple(person_supports(posture(body)) for body in self.motion.bodies)
+        return with_people(seen, people, SITTER_REACH_M)
 
 
 class ImageSet(Protocol):

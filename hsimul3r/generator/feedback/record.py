@@ -58,8 +58,9 @@ class Judgement:
 
     @property
     def kind(self) -> Kind:
-        """The type of Fig. 3."""
-        return min((KIND_OF_FAILURE[check.test] for check in self.checks if not check.holds), default=4)
+        """The type of Fig. 3, by the first test that fails."""
+        failed: list[Kind] = [KIND_OF_FAILURE[check.test] for check in self.checks if not check.holds]
+        return failed[0] if failed else 4
 
     @property
     def is_stable(self) -> bool:

@@ -1,0 +1,131 @@
+"""The judgement of a sampled object, cheap tests first: in one piece, standing, bearing a load, serving its person (Sec. 3.4).
+
+A rigid body hides parts that float, so that connection is asked before gravity; gravity alone does not miss a leg, so that a
+load is put on five points before the person is asked, who takes a thousand times as long.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from typing import Any, Final
+
+from hsimul3r import __version__
+from hsimul3r.errors import BadMesh
+from hsimul3r.generator.feedback.forward import ForwardConfig, ask_person
+from hsimul3r.generator.feedback.images import PersonScene, Truth
+from hsimul3r.generator.feedback.record import Check, Judgement, TestName
+from hsimul3r.generator.feedback.shape import MadeObject, Shape, shape_figures
+from hsimul3r.generator.flow.attach import AttachConfig, attach
+from hsimul3r.generator.flow.generator import _density as density_of
+from hsimul3r.generator.flow.primitives import Primitive, bounds, convex_parts, without_mirrors
+from hsimul3r.geometry.mesh import union
+from sim_envs.object_tests import ObjectBench, ObjectTests, Stood, body_of, load_points
+
+BEARING: Final = ("seat", "top", "base", "shelf")
+"""Roles that bear a load, the first that an object has; all of it where it has none of them."""
+POINT_NAMES: Final = ("the middle", "the left", "the right", "the front", "the back")
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeConfig:
+    """All that a judgement depends on."""
+
+    attach: AttachConfig = field(default_factory=AttachConfig)
+    tests: ObjectTests = field(default_factory=ObjectTests)
+    friction: float = 0.8
+    asks_person: bool = True
+    """Where there is one."""
+    forward: ForwardConfig = field(default_factory=ForwardConfig)
+
+    def settings(self) -> dict[str, Any]:
+        """For `settings_id`: also who judges."""
+        return asdict(self) | {"hsimul3r": __version__, "engine": f"mujoco {version('mujoco')}"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Solid(MadeObject):
+    """An object of parts with roles."""
+
+    primitives: tuple[Primitive, ...]
+    """Without mirror images."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """Both judgements of an object, and what it looks like."""
+
+    as_made: Judgement
+    attached: Judgement
+    figures: dict[str, float]
+
+
+def judge(
+    primitives: Sequence[Primitive], cfg: JudgeConfig, *, person: PersonScene | None = None, truth: Truth | None = None
+) -> Judged:
+    """Of parts as the decoder gives them. An object whose parts all touch is the same with attachment and without."""
+    asked = person if cfg.asks_person else None
+    made = attach(without_mirrors(primitives), cfg.attach)
+    solid = solid_of(made.primitives, cfg) if made.primitives else None
+    attached = judge_solid(solid, made.pieces, cfg, person=asked)
+    as_made = attached if made.pieces_before == 1 else judge_solid(solid, made.pieces_before, cfg, person=asked)
+    figures = {"pieces_as_made": float(made.pieces_before), "pieces": float(made.pieces), "farthest_m": made.farthest_m}
+    if solid is not None:
+        figures |= shape_figures(Shape.of(solid.surface, len(made.primitives)), truth)
+    return Judged(as_made=as_made, attached=attached, figures=figures)
+
+
+def judge_solid(solid: Solid | None, pieces: int, cfg: JudgeConfig, *, person: PersonScene | None = None) -> Judgement:
+    """Of an object in so many pieces; None where its parts make no solid."""
+    checks: list[Check] = []
+    for check in _checks(solid, pieces, cfg, person):
+        if checks and check.test != checks[-1].test and not all(one.holds for one in checks):
+            break
+        checks.append(check)
+    return Judgement(checks=tuple(checks), has_person=person is not None)
+
+
+def solid_of(primitives: Sequence[Primitive], cfg: JudgeConfig) -> Solid | None:
+    """The parts united; None where nothing closed comes of it."""
+    try:
+        parts = convex_parts(primitives)
+        surface = union(parts)
+    except BadMesh:
+        return None
+    return Solid(
+        primitives=tuple(primitives), parts=parts, surface=surface, density_kg_m3=density_of(primitives), friction=cfg.friction
+    )
+
+
+def bearing(primitives: Sequence[Primitive]) -> tuple[Primitive, ...]:
+    """The parts that one sits on or puts things on."""
+    for role in BEARING:
+        found = tuple(part for part in primitives if part.role == role)
+        if found:
+            return found
+    return tuple(primitives)
+
+
+def at_most(test: TestName, name: str, value: float, limit: float) -> Check:
+    """A quantity that must not exceed its limit."""
+    return Check(test=test, name=name, value=value, limit=limit, margin=(limit - value) / limit)
+
+
+def _checks(solid: Solid | None, pieces: int, cfg: JudgeConfig, person: PersonScene | None) -> Iterator[Check]:
+    """Every test in its order; the caller stops where one fails."""
+    yield at_most("solid", "objects that are no solid", float(solid is None), 0.5)
+    if solid is None:
+        return
+    yield at_most("connected", "pieces", float(pieces), 1.0)
+    body = body_of(*solid.surface, density_kg_m3=solid.density_kg_m3, friction=solid.friction)
+    bench = ObjectBench(body, cfg.tests)
+    yield from _stood("gravity", "standing alone", bench.stand(), cfg.tests)
+    points = load_points(*bounds(bearing(solid.primitives)), cfg.tests) - [0.0, 0.0, solid.surface[0][:, 2].min()]
+    for name, stood in zip(POINT_NAMES, bench.bear(points)):
+        yield from _stood("payload", f"under {cfg.tests.payload_n:g} N in {name}", stood, cfg.tests)
+    if person is not None:
+        yield from ask_person(solid, person, cfg.forward)
+
+
+def _stood(test: TestName, how: str, stood: Stood, limits: ObjectTests) -> Iterator[Check]:
+    yield at_most(test, f"tilt {how} [deg]", stood.tilt_deg, limits.tilt_deg)
+    yield at_most(test, f"speed {how}", stood.speed, limits.speed)
