@@ -16,7 +16,7 @@ from hsimul3r.generator.feedback.images import PersonScene, Truth
 from hsimul3r.generator.feedback.record import Check, Judgement, TestName
 from hsimul3r.generator.feedback.shape import MadeObject, Shape, shape_figures
 from hsimul3r.generator.flow.attach import AttachConfig, attach
-from hsimul3r.generator.flow.generator import _density as density_of
+from hsimul3r.generator.flow.generator import density_of
 from hsimul3r.generator.flow.primitives import Primitive, bounds, convex_parts, without_mirrors
 from hsimul3r.geometry.mesh import union
 from sim_envs.object_tests import ObjectBench, ObjectTests, Stood, body_of, load_points

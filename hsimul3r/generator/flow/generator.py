@@ -127,7 +127,7 @@ class FlowGenerator:
             family=FAMILY,
             parameters={"pieces": float(made.pieces), "pieces_before": float(made.pieces_before), "moved": float(made.moved)},
             parts=parts, T_world_object=placed.T_world_object, energy=place.energy + self._looseness(sample),
-            density_kg_m3=_density(made.primitives), friction=self.cfg.friction,
+            density_kg_m3=density_of(made.primitives), friction=self.cfg.friction,
         )  # fmt: skip
 
 
@@ -156,7 +156,7 @@ def _guess(sample: Sample) -> Guess:
     )  # fmt: skip
 
 
-def _density(primitives: Sequence[Primitive]) -> float:
+def density_of(primitives: Sequence[Primitive]) -> float:
     """Of the whole parts [kg/m3]: foam on a frame, drawers around air, or wood."""
     roles = {primitive.role for primitive in primitives}
     return UPHOLSTERED if "base" in roles else DRAWERS if "drawer" in roles else WOOD
