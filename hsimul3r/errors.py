@@ -421,7 +421,7 @@ class BadRobot(Hsimul3rError):
     def __init__(self, path: Path, what: str, shipped: tuple[str, ...]):
         super().__init__(
             f"Robot '{path}': {what}. Give one of {', '.join(shipped)}, or a file made by python -m "
-            "hsimul3r.retarget.build_robot (docs/robots.md)."
+            "sim_envs.describe_robot (docs/robots.md)."
         )
 
 
@@ -437,8 +437,7 @@ class BadRobotMotion(Hsimul3rError):
 
     def __init__(self, path: Path, what: str):
         super().__init__(
-            f"Robot motion '{path}': {what}. Give a file of this robot, or name its robot with --robot and its format with "
-            "--source."
+            f"Robot motion '{path}': {what}. Give a file of this robot, or say whose it is by --robot, in what format by --from."
         )
 
 
@@ -457,3 +456,10 @@ class NotConvertible(Hsimul3rError):
             f"'{source}' and '{target}' are motions of a person and of a robot: one does not become the other by another file "
             "format. For a robot's motion from a person's: hsimul3r import-motion FILE, then hsimul3r export-g1."
         )
+
+
+class NoRollouts(Hsimul3rError):
+    """A collection of feedback in which nothing was collected."""
+
+    def __init__(self) -> None:
+        super().__init__("No sample was judged: there are no images or no seeds. Raise --count or --seeds.")

@@ -1,6 +1,6 @@
 """A robot as a file: its bodies, joints, limits and shapes, and which of its places answer to which of a person's.
 
-Files lie in `robots/<name>.json`, made from an MJCF by `python -m hsimul3r.retarget.build_robot`. Lengths are in metres,
+Files lie in `robots/<name>.json`, made from an MJCF by `python -m sim_envs.describe_robot`. Lengths are in metres,
 angles in radians; at zero joint angles +X is the robot's front, +Y its left, +Z up. Bodies stand depth-first, parents first;
 `joint_names` is the order of the file, for the G1 that of Unitree's SDK.
 """
@@ -93,7 +93,7 @@ class KeyPoint:
     """R_joint_body, wxyz: the body's turn is the joint's world rotation times this."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class RobotDescription:
     """All that the retargeter knows of a robot."""
 
