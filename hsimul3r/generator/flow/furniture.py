@@ -32,16 +32,21 @@ class Furniture:
 
 def sample_furniture(seed: int) -> Furniture:
     """The object of this seed: the first of its row whose parts are solid and all touch."""
-    rng = np.random.default_rng([20, seed])
-    names = list(FAMILIES)
-    chosen = names[int(rng.choice(len(names), p=[FAMILIES[name].share for name in names]))]
-    family = FAMILIES[chosen]
+    chosen, family, rng = drawn_family(seed)
     for _ in range(TRIES):
         primitives = standing(family.make(rng))
         is_solid = all(part.half.min() > 0 for part in primitives)
         if is_solid and attach(without_mirrors(primitives), AS_MADE).pieces == 1:
             break
     return Furniture(category=family.category, family=chosen, primitives=primitives)
+
+
+def drawn_family(seed: int) -> tuple[str, "Family", Rng]:
+    """Name of the object's family, the family, and the random numbers that make its member."""
+    rng = np.random.default_rng([20, seed])
+    names = list(FAMILIES)
+    chosen = names[int(rng.choice(len(names), p=[FAMILIES[name].share for name in names]))]
+    return chosen, FAMILIES[chosen], rng
 
 
 def _seat_plate(rng: Rng, width: float, depth: float, top: float, thick: float, *, round_share: float = 0.2) -> Primitive:
@@ -333,24 +338,24 @@ def _steps(rng: Rng) -> Parts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Family:
+class Family:
     category: str
     share: float
     """Of all objects."""
     make: Callable[[Rng], Parts]
 
 
-FAMILIES: Final[dict[str, _Family]] = {
-    "chair": _Family(category="chair", share=0.27, make=_chair),
-    "swivel_chair": _Family(category="chair", share=0.07, make=_swivel_chair),
-    "tub_chair": _Family(category="armchair", share=0.05, make=_tub_chair),
-    "armchair": _Family(category="armchair", share=0.09, make=_armchair),
-    "sofa": _Family(category="sofa", share=0.14, make=_sofa),
-    "bench": _Family(category="bench", share=0.07, make=_bench),
-    "stool": _Family(category="stool", share=0.07, make=_stool),
-    "ottoman": _Family(category="stool", share=0.03, make=_ottoman),
-    "table": _Family(category="table", share=0.13, make=_table),
-    "desk": _Family(category="desk", share=0.04, make=_desk),
-    "box": _Family(category="box", share=0.03, make=_box),
-    "steps": _Family(category="stool", share=0.01, make=_steps),
+FAMILIES: Final[dict[str, Family]] = {
+    "chair": Family(category="chair", share=0.27, make=_chair),
+    "swivel_chair": Family(category="chair", share=0.07, make=_swivel_chair),
+    "tub_chair": Family(category="armchair", share=0.05, make=_tub_chair),
+    "armchair": Family(category="armchair", share=0.09, make=_armchair),
+    "sofa": Family(category="sofa", share=0.14, make=_sofa),
+    "bench": Family(category="bench", share=0.07, make=_bench),
+    "stool": Family(category="stool", share=0.07, make=_stool),
+    "ottoman": Family(category="stool", share=0.03, make=_ottoman),
+    "table": Family(category="table", share=0.13, make=_table),
+    "desk": Family(category="desk", share=0.04, make=_desk),
+    "box": Family(category="box", share=0.03, make=_box),
+    "steps": Family(category="stool", share=0.01, make=_steps),
 }

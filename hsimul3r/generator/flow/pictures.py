@@ -106,7 +106,7 @@ def take_picture(model: Model, look: Look, rng: Rng, *, size: int = CROP_PX) -> 
     fine = OVERSAMPLED * size
     uv = (rays - corner) / side * fine - 0.5
     _, face = rasterize_depth(uv, seen[:, 2], model.faces, height=fine, width=fine)
-    shaded = _shade(model, face, seen, rng)
+    shaded = shade(model, face, seen, rng)
     luminance = cv2.resize(shaded, (size, size), interpolation=cv2.INTER_AREA)
     mask = cv2.resize((face >= 0).astype(np.float32), (size, size), interpolation=cv2.INTER_AREA) > 0.5
     person = _person(model, T, corner, side, rng, size) & (rng.random() < 0.5)
@@ -140,7 +140,7 @@ def _window(rays: Float[ndarray, "vertices 2"], rng: Rng) -> tuple[Float[ndarray
     return middle - side / 2, side
 
 
-def _shade(
+def shade(
     model: Model, face: Int[ndarray, "fine fine"], seen: Float[ndarray, "vertices 3"], rng: Rng
 ) -> Float[ndarray, "fine fine"]:
     """Grey values of matt parts under one lamp and light from all sides; parts differ in colour, and have some grain."""
