@@ -40,6 +40,8 @@ class CaseImages:
     folder: Path
     names: tuple[str, ...] = ()
     """Cases; all poses where empty."""
+    count: int = 0
+    """Only the first so many of them; 0 for all."""
     views: int = 4
     """Photos of a case that are looked at: 4, 10 or 16; where a case has no such set, all."""
     crops: int = 3
@@ -82,7 +84,8 @@ class CaseImages:
         missing = [name for name in names if not (self.folder / name / "truth").is_dir()]
         if missing or not names:
             raise NoCases(f"'{self.folder}' has no case {', '.join(missing) or 'of a pose'}.")
-        return {name: tuple(json.loads((self.folder / name / "truth" / "objects.json").read_text())) for name in names}
+        chosen = names[: self.count or None]
+        return {name: tuple(json.loads((self.folder / name / "truth" / "objects.json").read_text())) for name in chosen}
 
     def __getstate__(self) -> dict[str, object]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -96,6 +99,8 @@ class RunImages:
     folder: Path
     names: tuple[str, ...] = ()
     """Runs; all that got as far as their objects where empty."""
+    count: int = 0
+    """Only the first so many of them; 0 for all."""
     crops: int = 3
 
     def keys(self) -> tuple[str, ...]:
@@ -127,7 +132,7 @@ class RunImages:
         found = self.names or tuple(path.name for path in whole_folders(self.folder) if (path / "50_objects").is_dir())
         if not found or not all((self.folder / name / "50_objects").is_dir() for name in found):
             raise NoCases(f"'{self.folder}' has no run with objects ({', '.join(found) or 'none at all'}).")
-        return found
+        return found[: self.count or None]
 
     def __getstate__(self) -> dict[str, object]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}

@@ -1,17 +1,13 @@
 import importlib.util
 import os
 import signal
-import sys
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from stubborn import stubborn
+from stubborn_network import stubborn
 
 from hsimul3r.generator.feedback import collect
 from hsimul3r.generator.feedback.collect import CollectConfig, Task, job_of, roll_out, tasks_of
