@@ -1,5 +1,5 @@
 """The command line: `hsimul3r reconstruct SCENE`, `import-motion FILE`, `simulate`, `view`, `report`, `export`, `evaluate`,
-`train-policy`, `tables`, `demo`, `hsibench`, `replay-divergence`, `doctor`."""
+`train-policy`, `collect-feedback`, `tables`, `demo`, `hsibench`, `replay-divergence`, `doctor`."""
 
 import hashlib
 import os
@@ -19,6 +19,7 @@ from rich.markup import escape
 
 from hsimul3r.config import PipelineConfig, load_config, require_licences, save_config, with_seed
 from hsimul3r.errors import Hsimul3rError, NoRun, UnknownScene
+from hsimul3r.generator.feedback.command import FeedbackConfig
 from hsimul3r.progress import Progress
 from hsimul3r.run_store import RunStore, last_run, remember_run
 
@@ -174,6 +175,22 @@ class TrainPolicy(Command):
         colour = "green" if verdict.is_stable else "red"
         console.print(f"[bold {colour}]ppo: {escape(verdict.reason)}[/]", highlight=False)
         console.print(f"Policy: {store.folder}/82_policy/policy.onnx\nReport: {report}", highlight=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CollectFeedback(Command):
+    """Sample a generator on many images, have the simulator judge every sample, and keep what it said; stopped at any time, it
+    continues where it was."""
+
+    feedback: Annotated[FeedbackConfig, tyro.conf.arg(name="")] = field(default_factory=FeedbackConfig)
+    out: Path = Path("runs/feedback")
+
+    def run(self, console: Console) -> None:
+        from hsimul3r.generator.feedback.command import SUMMARY, run_feedback
+
+        summary = run_feedback(self.feedback, self.out, Progress(console))
+        console.print("\n".join(summary.lines()), highlight=False, markup=False)
+        console.print(f"Rollouts: {self.out}\nSummary: {self.out}/{SUMMARY}", highlight=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -365,6 +382,7 @@ COMMANDS = (
     ImportMotion,
     Simulate,
     TrainPolicy,
+    CollectFeedback,
     Demo,
     View,
     Report,
