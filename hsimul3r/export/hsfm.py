@@ -24,8 +24,9 @@ from hsimul3r.body.model import SmplxFormatBody
 from hsimul3r.geometry.cameras import depth, project, rays, transform_points
 from hsimul3r.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle
 from hsimul3r.geometry.silhouette import rasterize_depth
+from hsimul3r.importers.cameras import HSFM_CAMERAS
 from hsimul3r.importers.clip import R_WORLD_SOURCE
-from hsimul3r.importers.tools import HSFM_CAMERAS, HSFM_PEOPLE
+from hsimul3r.importers.tools import HSFM_PEOPLE
 
 LONG_SIDE_PX: Final = 512
 """HSfM's viewer draws every pixel: more than DUSt3R's resolution is slow."""

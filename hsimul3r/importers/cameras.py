@@ -1,28 +1,41 @@
-"""Cameras that another program found for a capture's photos: HSfM, DUSt3R's alignment as HSfM keeps it, or any other.
+"""Cameras that another program found for a capture's photos, and the points that it saw in them.
 
-dust3r      {dust3r_ga_output: {photo: {intrinsic (3, 3), cam2world (4, 4), pts3d (h, w, 3), ...}}}
+dust3r      DUSt3R's alignment as HSfM keeps it, dust3r_reconstruction_results_<name>.pkl: {dust3r_ga_output: {photo: {intrinsic
+            (3, 3), cam2world (4, 4), pts3d (h, w, 3) in the world, conf (h, w), msk (h, w): sure, ...}}}
 hsfm        hsfm_output_smplx.pkl: {hsfm_places_cameras: the same}
 
 Their pictures are photos resized, then cropped about the middle; a pixel's index is its centre's coordinate.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from hsimul3r.artifacts import Cameras, Capture
 from hsimul3r.errors import BadForeignFile
-from hsimul3r.importers.plain import read_plain
-from hsimul3r.importers.tools import HSFM_CAMERAS
 
+HSFM_CAMERAS: Final = "hsfm_places_cameras"
 DUST3R_CAMERAS: Final = "dust3r_ga_output"
+SURE: Final = 3.0
+"""Confidence from which on DUSt3R keeps points."""
 SAME: Final = 0.01
 """Relative difference up to which focal lengths of the two axes, or the shapes of two pictures, are the same."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenPoints:
+    """What a picture shows, per pixel of it."""
+
+    points: Float[ndarray, "height width 3"]
+    """In the program's world and scale."""
+    confidence: Float[ndarray, "height width"]
+    """In DUSt3R's terms: 1 says nothing."""
+    is_sure: Bool[ndarray, "height width"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +53,11 @@ class KnownCamera:
     T_cam_world: Float[ndarray, "4 4"]
     is_cropped: bool
     """The picture may show only the middle of the photo."""
+    seen: SeenPoints | None = None
 
 
-def read_pickled_cameras(path: Path) -> tuple[KnownCamera, ...]:
-    """Of a file of DUSt3R or HSfM. Raises `BadForeignFile`, `UnsafeFile`."""
-    content = read_plain(path)
+def pickled_cameras(content: Any, path: Path) -> tuple[KnownCamera, ...]:
+    """Of the content of HSfM's files. Raises `BadForeignFile`."""
     key = next((key for key in (HSFM_CAMERAS, DUST3R_CAMERAS) if isinstance(content, Mapping) and key in content), None)
     if key is None:
         raise BadForeignFile(path, f"it holds neither '{HSFM_CAMERAS}' nor '{DUST3R_CAMERAS}'")
@@ -56,12 +69,21 @@ def read_pickled_cameras(path: Path) -> tuple[KnownCamera, ...]:
 
 def _pickled(name: str, found: Mapping[str, Any]) -> KnownCamera:
     K = np.asarray(found["intrinsic"], float).reshape(3, 3)
-    height, width = np.shape(found["pts3d"])[:2]
+    points = np.asarray(found["pts3d"], float)
+    height, width, _ = points.shape
     return KnownCamera(
         name=name, size_px=(width, height), focal_px=(float(K[0, 0]), float(K[1, 1])),
         principal_px=(float(K[0, 2]), float(K[1, 2])), k1=0.0,
         T_cam_world=np.linalg.inv(np.asarray(found["cam2world"], float).reshape(4, 4)), is_cropped=True,
+        seen=_seen(points, found.get("conf"), found.get("msk")),
     )  # fmt: skip
+
+
+def _seen(points: Float[ndarray, "height width 3"], confidence: Any, is_sure: Any) -> SeenPoints | None:
+    if confidence is None:
+        return None
+    sure = np.asarray(confidence, float)
+    return SeenPoints(points=points, confidence=sure, is_sure=sure > SURE if is_sure is None else np.asarray(is_sure, bool))
 
 
 def cameras_of_photos(known: Sequence[KnownCamera], capture: Capture, path: Path) -> Cameras:
@@ -69,18 +91,16 @@ def cameras_of_photos(known: Sequence[KnownCamera], capture: Capture, path: Path
 
     Raises `BadForeignFile` where fewer than two are known, and for a lens or picture that cannot be these photos'.
     """
-    by_name = {name: camera for camera in known for name in (Path(camera.name).stem, Path(camera.name).name)}
+    matched = by_view(known, capture)
     views = len(capture.sources)
     focal, k1, principal = np.full(views, np.nan), np.zeros(views), (capture.size_px - 1) / 2
     T, is_registered = np.tile(np.eye(4), (views, 1, 1)), np.zeros(views, bool)
-    for v, source in enumerate(capture.sources):
-        camera = by_name.get(source, by_name.get(Path(source).stem))
-        if camera is not None:
-            scale = _working_scale(camera, capture.size_px[v], path)
-            off_middle = np.array(camera.principal_px) - (np.array(camera.size_px) - 1) / 2
-            focal[v], k1[v] = scale * float(np.mean(camera.focal_px)), camera.k1
-            principal[v] += scale * off_middle
-            T[v], is_registered[v] = camera.T_cam_world, True
+    for v, camera in matched.items():
+        scale = working_scale(camera, capture.size_px[v], path)
+        off_middle = np.array(camera.principal_px) - (np.array(camera.size_px) - 1) / 2
+        focal[v], k1[v] = scale * float(np.mean(camera.focal_px)), camera.k1
+        principal[v] += scale * off_middle
+        T[v], is_registered[v] = camera.T_cam_world, True
     if is_registered.sum() < 2:
         names = ", ".join(sorted(camera.name for camera in known)[:8]) or "none"
         raise BadForeignFile(path, f"it knows {is_registered.sum()} of the {views} photos by name; it has: {names}")
@@ -91,8 +111,25 @@ def cameras_of_photos(known: Sequence[KnownCamera], capture: Capture, path: Path
     )
 
 
-def _working_scale(camera: KnownCamera, size_px: ndarray, path: Path) -> float:
-    """Working pixels per pixel of the camera's picture."""
+def by_view(known: Sequence[KnownCamera], capture: Capture) -> dict[int, KnownCamera]:
+    """The cameras by view, found by the photos' names."""
+    by_name = {name: camera for camera in known for name in (Path(camera.name).stem, Path(camera.name).name)}
+    found = {v: by_name.get(source, by_name.get(Path(source).stem)) for v, source in enumerate(capture.sources)}
+    return {v: camera for v, camera in found.items() if camera is not None}
+
+
+def named_in_order(known: Sequence[KnownCamera], photos: Sequence[str], path: Path) -> tuple[KnownCamera, ...]:
+    """Cameras of a program that took a folder's photos in the order of their names.
+
+    Raises `BadForeignFile` where they are not as many.
+    """
+    if len(known) != len(photos):
+        raise BadForeignFile(path, f"it holds {len(known)} pictures, and the capture {len(photos)} photos")
+    return tuple(replace(camera, name=name) for camera, name in zip(known, sorted(photos)))
+
+
+def working_scale(camera: KnownCamera, size_px: ndarray, path: Path) -> float:
+    """Working pixels per pixel of the camera's picture. Raises `BadForeignFile` for one that cannot be the photo's."""
     fx, fy = camera.focal_px
     if abs(fx - fy) > SAME * fx:
         raise BadForeignFile(path, f"the camera of '{camera.name}' has two focal lengths ({fx:.0f} and {fy:.0f} px)")

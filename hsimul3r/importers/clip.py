@@ -40,6 +40,8 @@ class ImportedPerson:
     """In the source body's own space: only the licensed body of that name can read them."""
     frames: Int[ndarray, "frames"]
     """Places in the video."""
+    joint: str = "pelvis"
+    """Whose place `root` is where it is not joint 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +107,7 @@ def _turned(
     person: ImportedPerson, up: Up, model: SmplxFormatBody, betas: ndarray, fps: float, stature_m: float, index: int
 ) -> BodySequence:
     R = R_WORLD_SOURCE[up]
-    rest = model.joints(betas, np.zeros((len(SMPLX_JOINTS), 3)), np.zeros(3))[0]
     pose = person.pose.copy()
     pose[:, 0] = axis_angle_from_matrix(R @ matrix_from_axis_angle(pose[:, 0]))
-    transl = person.root @ R.T - rest
+    transl = person.root @ R.T - model.joints(betas, pose, np.zeros((len(pose), 3)))[:, SMPLX_JOINTS.index(person.joint)]
     return BodySequence(person=index, betas=betas, pose=pose, transl=transl, fps=fps, stature_m=stature_m)

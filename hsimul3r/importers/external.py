@@ -25,7 +25,7 @@ class ExternalTool:
     """As in a shell, but without one: no pipes, no variables; for example
     "conda run -n gvhmr python tools/demo/demo.py --video={input} --output_root={output} -s"."""
     result: str
-    """The file that it leaves, within {output}; may be a pattern ("**/hmr4d_results.pt")."""
+    """The file or folder that it leaves, within {output}; may be a pattern ("**/hmr4d_results.pt")."""
     kind: str | None = None
     """What the file is (a key of `importers.tools.TOOLS`), found by its content unless given."""
     folder: Path | None = None
@@ -53,7 +53,7 @@ def run_external(tool: ExternalTool, source: Path, out: Path) -> ExternalResult:
         log = fresh / "log.txt"
         words = _words(tool.command, source, fresh)
         _run(words, tool, log)
-        found = sorted(path for path in fresh.glob(tool.result) if path.is_file())
+        found = sorted(fresh.glob(tool.result))
         if len(found) != 1:
             raise ExternalFailed(words[0], f"left {len(found) or 'no'} files '{tool.result}'", _end_of(log))
         clip = read_clip(found[0], tool.kind)

@@ -8,6 +8,8 @@ phalp       <video>.pkl of 4DHumans (joblib): {frame: {tid, smpl: [{global_orien
             in the camera's frame, whose optical axis is taken to be level
 hsfm        hsfm_output_smplx.pkl or hsfm_output_smpl.pkl (its matrices row by row): one moment; -Y up
 videomimic  gravity_calibrated_megahunter.h5 or the uncalibrated one beside it; needs h5py
+human3r     the output folder of its demo.py (importers/human3r.py); in the first camera's frame, which is taken to be level
+sat_hmr     a folder of <frame>.npz (importers/sat_hmr.py), one person, in the camera's frame like phalp's
 """
 
 from collections import defaultdict
@@ -21,6 +23,8 @@ from numpy import ndarray
 
 from hsimul3r.errors import BadForeignFile
 from hsimul3r.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle
+from hsimul3r.importers import clip_file, human3r, sat_hmr
+from hsimul3r.importers.cameras import HSFM_CAMERAS
 from hsimul3r.importers.clip import (
     R_WORLD_SOURCE,
     ImportedCamera,
@@ -33,26 +37,38 @@ from hsimul3r.importers.clip import (
 from hsimul3r.importers.plain import read_plain
 from hsimul3r.require import require
 
-HSFM_CAMERAS, HSFM_PEOPLE = "hsfm_places_cameras", "hsfm_people(smplx_params)"
+HSFM_PEOPLE = "hsfm_people(smplx_params)"
 TRAM_CAMERA = "camera.npy"
 VIDEOMIMIC_PEOPLE = "our_pred_humans_smplx_params"
 
 
 def read_clip(path: Path, tool: str | None = None) -> ImportedClip:
-    """The motion in a file; its program is found by what the file holds, unless `tool` names it.
+    """The motion in a file or folder; its program is found by what it holds, unless `tool` names it.
 
     Raises `BadForeignFile`, `UnsafeFile`.
     """
+    if path.is_dir() or path.suffix == clip_file.SUFFIX:
+        return _packed(path, tool)
     content = _hdf5(path) if path.suffix in (".h5", ".hdf5") else read_plain(path)
     if not isinstance(content, Mapping) or not content:
         raise BadForeignFile(path, "it holds no motion")
     name = tool or next((name for name, (knows, _) in TOOLS.items() if knows(content)), None)
     if name not in TOOLS:
-        raise BadForeignFile(path, f"it comes from none of {', '.join(TOOLS)}")
+        raise BadForeignFile(path, f"it comes from none of {', '.join((*TOOLS, *FOLDERS))}")
     try:
         return TOOLS[name][1](content, path)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise BadForeignFile(path, f"it is no result of {name} ({type(error).__name__}: {error})") from error
+
+
+def _packed(path: Path, tool: str | None) -> ImportedClip:
+    """What is no single file of its program's."""
+    if not path.is_dir():
+        return clip_file.load_clip(path)
+    name = tool or next((name for name, (knows, _) in FOLDERS.items() if knows(path)), None)
+    if name not in FOLDERS:
+        raise BadForeignFile(path, f"as a folder it comes from none of {', '.join(FOLDERS)}")
+    return FOLDERS[name][1](path)
 
 
 def _gvhmr(content: Mapping[str, Any], path: Path) -> ImportedClip:
@@ -223,3 +239,8 @@ TOOLS: Final[dict[str, tuple[Callable[[Mapping[Any, Any]], bool], Callable[[Mapp
     "wham": (_items_hold("pose_world", "trans_world"), _wham),
 }
 """By program: what its files look like, and their reader."""
+FOLDERS: Final[dict[str, tuple[Callable[[Path], bool], Callable[[Path], ImportedClip]]]] = {
+    human3r.TOOL: (human3r.is_result, human3r.read_people),
+    sat_hmr.TOOL: (sat_hmr.is_result, sat_hmr.read_motion),
+}
+"""The same of those that leave a folder."""

@@ -6,15 +6,21 @@ from pathlib import Path
 
 from hsimul3r.errors import BadMotion
 from hsimul3r.files import fresh_folder
-from hsimul3r.importers.tools import TRAM_CAMERA, tram_camera
+from hsimul3r.importers import clip_file
+from hsimul3r.importers.tools import TRAM_CAMERA, read_clip, tram_camera
 
 CAPTURED = (".amc", ".npz")
-ESTIMATED = (".pkl", ".pickle", ".pt", ".pth", ".npy", ".h5", ".hdf5")
+ESTIMATED = (".pkl", ".pickle", ".pt", ".pth", ".npy", ".h5", ".hdf5", clip_file.SUFFIX)
 """What the programs of importers.tools leave."""
 
 
 def motion_files(file: Path, asf: Path | None) -> tuple[Path, ...]:
-    """A motion, and the skeleton of an .amc or TRAM's cameras of an .npy. Raises `BadMotion` where one is missing."""
+    """A motion, and the skeleton of an .amc or TRAM's cameras of an .npy. Raises `BadMotion` where one is missing.
+
+    Programs that leave many files (Human3R) are known by their folder.
+    """
+    if file.is_dir():
+        return (file,)
     kind, kinds = file.suffix.lower(), (*CAPTURED, *ESTIMATED)
     if not file.is_file() or kind not in kinds:
         raise BadMotion(file, f"it is no file that ends in {', '.join(kinds)}" if file.exists() else "there is no such file")
@@ -48,8 +54,14 @@ def find_skeleton(amc: Path, asf: Path | None) -> Path:
 
 
 def copy_motion(files: Sequence[Path], folder: Path) -> Path:
-    """Copy a motion's files into `folder`, which then holds nothing else."""
+    """Copy a motion's files into `folder`, which then holds nothing else; of a program's folder, what is read of it.
+
+    Raises `BadForeignFile`, `UnsafeFile`.
+    """
     with fresh_folder(folder) as out:
         for path in files:
+            if path.is_dir():
+                clip_file.save_clip(read_clip(path), out / f"motion{clip_file.SUFFIX}")
+                continue
             shutil.copyfile(path, out / (TRAM_CAMERA if path.name == TRAM_CAMERA else f"motion{path.suffix.lower()}"))
     return folder

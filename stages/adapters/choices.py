@@ -17,6 +17,7 @@ from stages.adapters.hmr2 import Hmr2Model
 from stages.adapters.nanodet import Detection
 from stages.adapters.photo_rig import PhotoModel
 from stages.adapters.sat_hmr import SatHmrModel
+from stages.adapters.saved_photo import SavedPhoto
 from stages.adapters.vitpose import VitPose
 
 Detect = Callable[[UInt8[ndarray, "height width 3"], float], Sequence[Detection]]
@@ -84,13 +85,17 @@ class PhotoChoice(_Choice):
     kind: Literal["none", "sat_hmr", "ma_hmr"] = "none"
     weights: str = ""
     """The published checkpoint."""
+    results: str = ""
+    """What the network returned for this photo elsewhere (.npz, .pkl or .pt); it is not run then."""
     smpl: str = ""
     """SMPL's .npz, to which the network's people belong."""
     device: str = "cpu"
 
     def files(self) -> tuple[Path, ...]:
-        """The network's weights and SMPL."""
-        return () if self.kind == "none" else (*super().files(), weights_place("smpl", self.smpl))
+        """The network's weights, unless there are its results, and SMPL."""
+        if self.kind == "none":
+            return ()
+        return (*(() if self.results else super().files()), weights_place("smpl", self.smpl))
 
 
 def open_segmenter(choice: SegmenterChoice) -> Segmenter | None:
@@ -136,8 +141,11 @@ def open_skeleton_estimator(choice: SkeletonChoice) -> Hmr2Model | None:
 
 
 def open_photo_model(choice: PhotoChoice) -> PhotoModel | None:
-    """None where none is chosen. Raises as `open_segmenter` does, and `BadBody`."""
+    """None where none is chosen. Raises as `open_segmenter` does, `BadBody`, and for results `BadForeignFile`, `UnsafeFile`."""
     if choice.kind == "none":
         return None
+    if choice.results:
+        network = SavedPhoto.load(Path(choice.results).expanduser(), choice.kind)
+        return PhotoModel(name=choice.kind, network=network, smpl=load_licensed_body(weights_path("smpl", choice.smpl)))
     network = SatHmrModel.load(weights_path(choice.kind, choice.weights), choice.kind, device=choice.device)
     return PhotoModel(name=choice.kind, network=network, smpl=load_licensed_body(weights_path("smpl", choice.smpl)))

@@ -1,6 +1,7 @@
 """A single photograph's camera and people, as SAT-HMR or MA-HMR sees them: what two photos give by geometry, here is learnt."""
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -12,19 +13,27 @@ from hsimul3r.body.model import embedded_body
 from hsimul3r.errors import NoPerson
 from hsimul3r.geometry.tracks import no_tracks
 from hsimul3r.perception.boxes import intersection_over_union
-from stages.adapters.sat_hmr import PhotoOfPeople, SatHmrModel
+from stages.adapters.sat_hmr import PhotoOfPeople
 from stages.adapters.smpl_people import SmplPerson, on_embedded_body
 
 SAME_PERSON = 0.4
 """Boxes that overlap more than this (intersection over union) show one person."""
 
 
+class SeesPeople(Protocol):
+    """What says where people stand in a photo."""
+
+    @property
+    def licences(self) -> tuple[str, ...]: ...
+    def estimate(self, image: UInt8[ndarray, "height width 3"]) -> PhotoOfPeople: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class PhotoModel:
-    """The user's network and SMPL."""
+    """The user's network, or what it returned elsewhere, and the user's SMPL."""
 
     name: str
-    network: SatHmrModel
+    network: SeesPeople
     smpl: LicensedBody
 
     @property

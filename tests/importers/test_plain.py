@@ -62,6 +62,18 @@ def test_tensors_come_back_as_arrays(tmp_path):
         assert found["list"][0].tolist() == [1, 1] and isinstance(found["a"], np.ndarray)
 
 
+def test_numpy_s_arrays_and_numbers_among_tensors_are_read_too(tmp_path):
+    mixed = {"t": torch.ones(2), "a": np.arange(6, dtype=np.float32).reshape(2, 3), "n": np.float64(2.5), "s": np.array(["ab"])}
+    torch.save(mixed, tmp_path / "file.pt")
+    found = read_plain(tmp_path / "file.pt")
+    np.testing.assert_array_equal(found["a"], mixed["a"])
+    assert found["n"] == 2.5 and found["s"].tolist() == ["ab"] and found["t"].tolist() == [1, 1]
+    torch.save({"a": np.arange(2), "h": Hostile(tmp_path / "ran")}, tmp_path / "hostile.pt")
+    with pytest.raises(UnsafeFile):
+        read_plain(tmp_path / "hostile.pt")
+    assert not (tmp_path / "ran").exists()
+
+
 def test_an_array_file_is_read_as_the_array(tmp_path):
     np.save(tmp_path / "file.npy", np.eye(3))
     np.testing.assert_array_equal(read_plain(tmp_path / "file.npy"), np.eye(3))

@@ -10,8 +10,9 @@ import torch
 from hsimul3r.body.model import embedded_body
 from hsimul3r.errors import BadForeignFile, NotFinite
 from hsimul3r.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle
+from hsimul3r.importers.cameras import HSFM_CAMERAS
 from hsimul3r.importers.clip import R_WORLD_SOURCE, bodies_in_world
-from hsimul3r.importers.tools import HSFM_CAMERAS, HSFM_PEOPLE, read_clip
+from hsimul3r.importers.tools import HSFM_PEOPLE, read_clip
 
 HERE = Path(__file__).parent
 FRAMES = 4

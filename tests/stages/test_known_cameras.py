@@ -10,11 +10,11 @@ from scipy.spatial.transform import Rotation
 
 from hsimul3r.errors import BadForeignFile
 from hsimul3r.geometry.alignment import Similarity
-from hsimul3r.geometry.cameras import camera_centers, observation_errors, transform_cameras
-from hsimul3r.importers.tools import HSFM_CAMERAS
+from hsimul3r.geometry.cameras import camera_centers, observation_errors, project, transform_cameras
+from hsimul3r.importers.cameras import HSFM_CAMERAS
 from hsimul3r.progress import Progress
 from stages import calibrate_cameras
-from stages.adapters.known_cameras import read_known_cameras
+from stages.adapters.known_cameras import read_dense_views, read_known_cameras
 from tests.geometry import rig
 from tests.stages.test_calibrate_cameras import blank, capture_of, people_of, worst_turn_deg
 
@@ -157,3 +157,93 @@ def test_scene_points_are_triangulated_in_the_known_cameras(tmp_path):
     assert worst_turn_deg(solution.cameras, cameras) < 1e-5
     tracks = replace(solution.problem.tracks, points=solution.state.points)
     assert np.median(observation_errors(solution.cameras, tracks)) < 1
+
+
+def plane_points(camera, size, T_world_cam, K):
+    """Where the rays of a picture's pixels meet the floor z = 0 of the truth, in the file's world, and where they do."""
+    y, x = np.mgrid[: size[1], : size[0]]
+    rays = np.stack([(x - K[0, 2]) / K[0, 0], (y - K[1, 2]) / K[1, 1], np.ones(x.shape)], axis=-1)
+    R = camera[:3, :3].T
+    origin, direction = -R @ camera[:3, 3], rays @ R.T
+    along = np.where(direction[..., 2] < -0.05, -origin[2] / np.minimum(direction[..., 2], -0.05), np.nan)
+    depth = along * AWAY.scale
+    points = (depth[..., None] * rays) @ T_world_cam[:3, :3].T + T_world_cam[:3, 3]
+    return points, np.isfinite(along), depth
+
+
+def write_seen(folder, cameras, kind):
+    """The floor as a program saw it, in a frame and scale of its own."""
+    moved = transform_cameras(cameras, AWAY)
+    found, demo = {}, folder / "human3r"
+    for name in ("depth", "conf", "camera"):
+        (demo / name).mkdir(parents=True)
+    for v, size in enumerate(cameras.size_px):
+        w, h = ((size * 512) // max(size) // 16 * 16).tolist()
+        f, T = 0.4 * cameras.focal_px[v], np.linalg.inv(moved.T_cam_world[v])
+        K = np.array([[f, 0, w / 2], [0, f, h / 2], [0, 0, 1]])
+        points, is_floor, depth = plane_points(cameras.T_cam_world[v], (w, h), T, K)
+        sure = np.where(is_floor, 9.0, 1.0)
+        found[str(v)] = {"intrinsic": K, "cam2world": T, "pts3d": points, "conf": sure, "msk": is_floor}
+        np.savez(demo / "camera" / f"{v:06d}.npz", pose=T, intrinsics=K)
+        np.save(demo / "depth" / f"{v:06d}.npy", np.nan_to_num(depth, nan=1.0))
+        np.save(demo / "conf" / f"{v:06d}.npy", sure)
+    (folder / "run").mkdir()
+    (folder / "run" / "dust3r_reconstruction_results_run.pkl").write_bytes(pickle.dumps({"dust3r_ga_output": found}))
+    return {"hsfm's folder": folder / "run", "human3r's folder": demo}[kind]
+
+
+@pytest.mark.parametrize("kind", ["hsfm's folder", "human3r's folder"])
+def test_points_that_came_with_known_cameras_lie_where_they_lay(tmp_path, kind):
+    cameras = replace(rig.ring(k1=0.0), principal_px=rig.ring().principal_px + 0.5 / 0.4)
+    path, capture = write_seen(tmp_path, cameras, kind), capture_of(cameras)
+    known = read_known_cameras(path, capture)
+    np.testing.assert_allclose(known.focal_px, cameras.focal_px, rtol=1e-6)
+    people = [np.zeros((h, w), bool) for w, h in cameras.size_px]
+    people[1][:, : people[1].shape[1] // 2] = True
+    views = read_dense_views(path, capture, people, cameras)
+    assert [view.view for view in views] == [0, 1, 2, 3]
+    for view in views:
+        seen = view.points[view.is_static].astype(float)
+        assert len(seen) > 5000 and np.abs(seen[:, 2]).max() < 1e-3, "the floor of the truth"
+        y, x = np.nonzero(view.is_static)
+        uv = np.stack([x, y], axis=-1) * view.scale + view.offset_px
+        np.testing.assert_allclose(project(cameras, view.view, seen), uv, atol=0.05)
+        assert not people[view.view][tuple(np.round(uv[:, ::-1]).astype(int).T)].any()
+
+
+def test_cameras_alone_show_no_points(tmp_path):
+    cameras = shifted_ring()
+    people = [np.zeros((h, w), bool) for w, h in cameras.size_px]
+    assert read_dense_views(write_colmap(tmp_path / "model", cameras), capture_of(cameras), people, cameras) == ()
+    assert (
+        read_dense_views(write_pickle(tmp_path, replace(cameras, k1=0 * cameras.k1)), capture_of(cameras), people, cameras)
+        == ()
+    )
+
+
+def test_frames_must_be_as_many_as_photos(tmp_path):
+    cameras = rig.ring(k1=0.0)
+    path = write_seen(tmp_path, cameras, "human3r's folder")
+    (path / "camera" / "000003.npz").unlink()
+    with pytest.raises(BadForeignFile, match="holds 3 pictures, and the capture 4 photos"):
+        read_known_cameras(path, capture_of(cameras))
+
+
+def test_saved_parameters_of_dust3r_are_known_cameras(tmp_path):
+    """Sizes of its pictures follow from the photos; here those of the aligner's own test."""
+    torch = pytest.importorskip("torch")
+    cameras = replace(rig.ring(sizes=((1280, 960), (960, 1280)), k1=0.0), focal_px=np.array([900.0, 940.0]))
+    T = np.linalg.inv(transform_cameras(cameras, AWAY).T_cam_world)
+    quaternions = Rotation.from_matrix(T[:, :3, :3]).as_quat()
+    packed = np.sign(T[:, :3, 3]) * np.log1p(np.abs(T[:, :3, 3]))
+    scene = {
+        "im_poses": np.concatenate([quaternions, packed], axis=1), "im_focals": 20 * np.log(0.4 * cameras.focal_px)[:, None],
+        "im_depthmaps": np.zeros((2, 512 * 384)), "im_pp": np.full((2, 2), -0.05),
+    }  # fmt: skip
+    torch.save({name: torch.tensor(value) for name, value in scene.items()}, tmp_path / "scene.pth")
+    known = read_known_cameras(tmp_path / "scene.pth", capture_of(cameras))
+    np.testing.assert_allclose(known.focal_px, cameras.focal_px)
+    np.testing.assert_allclose(known.principal_px, cameras.principal_px, atol=1e-9)
+    np.testing.assert_allclose(known.T_cam_world, transform_cameras(cameras, AWAY).T_cam_world, atol=1e-9)
+    with pytest.raises(BadForeignFile, match="not those of this capture's photos"):
+        read_known_cameras(tmp_path / "scene.pth", capture_of(rig.ring(sizes=((1280, 720),) * 2)))

@@ -31,17 +31,21 @@ def prepare(photo: UInt8[ndarray, "height width 3"], size: int = 512) -> Prepare
     """As the networks were trained: long side `size` and sides cropped to multiples of 16, a square one to 4:3; at size 224
     short side 224 and the middle square of it."""
     height, width = photo.shape[:2]
-    ratio = size / (min(width, height) if size == 224 else max(width, height))
-    wide, high = round(width * ratio), round(height * ratio)
-    kind = Image.Resampling.LANCZOS if ratio < 1 else Image.Resampling.BICUBIC
+    wide, high, half_x, half_y = _window(width, height, size)
+    kind = Image.Resampling.LANCZOS if wide * high < width * height else Image.Resampling.BICUBIC
     resized = np.asarray(Image.fromarray(photo).resize((wide, high), kind))
-    half_x, half_y = _half_sizes(wide, high, is_square=size == 224)
     left, top = wide // 2 - half_x, high // 2 - half_y
     window = resized[top : top + 2 * half_y, left : left + 2 * half_x]
     scale = np.array([width / wide, height / high])
     return Prepared(
         image=to_unit_range(window), scale=scale, offset_px=scale * (np.array([left, top]) + 0.5) - 0.5
     )  # fmt: skip
+
+
+def prepared_size(width: int, height: int, size: int = 512) -> tuple[int, int]:
+    """(width, height) of the picture that `prepare` makes of a photograph of this size."""
+    *_, half_x, half_y = _window(width, height, size)
+    return 2 * half_x, 2 * half_y
 
 
 def to_unit_range(image: UInt8[ndarray, "height width 3"]) -> Float[Tensor, "1 3 height width"]:
@@ -51,10 +55,23 @@ def to_unit_range(image: UInt8[ndarray, "height width 3"]) -> Float[Tensor, "1 3
 
 def prepared_pixels(picture: Shaped[ndarray, "height width *rest"], prepared: Prepared) -> Shaped[ndarray, "high wide *rest"]:
     """What a mask or picture of the photograph's size has at the middle of every prepared pixel."""
-    wide, high = prepared.size_px
-    x = np.round(np.arange(wide) * prepared.scale[0] + prepared.offset_px[0]).astype(int)
-    y = np.round(np.arange(high) * prepared.scale[1] + prepared.offset_px[1]).astype(int)
+    return reduced_pixels(picture, prepared.size_px, prepared.scale, prepared.offset_px)
+
+
+def reduced_pixels(
+    picture: Shaped[ndarray, "height width *rest"], size_px: tuple[int, int], scale: Float[ndarray, "2"],
+    offset_px: Float[ndarray, "2"],
+) -> Shaped[ndarray, "high wide *rest"]:  # fmt: skip
+    """What a picture has at the middle of every pixel of a smaller one, whose pixel p is its pixel scale * p + offset."""
+    x, y = (np.round(np.arange(n) * scale[axis] + offset_px[axis]).astype(int) for axis, n in enumerate(size_px))
     return picture[y.clip(0, picture.shape[0] - 1)][:, x.clip(0, picture.shape[1] - 1)]
+
+
+def _window(width: int, height: int, size: int) -> tuple[int, int, int, int]:
+    """(width, height) of the resized photograph, and half the sides of the window about its middle."""
+    ratio = size / (min(width, height) if size == 224 else max(width, height))
+    wide, high = round(width * ratio), round(height * ratio)
+    return wide, high, *_half_sizes(wide, high, is_square=size == 224)
 
 
 def _half_sizes(width: int, height: int, *, is_square: bool) -> tuple[int, int]:
