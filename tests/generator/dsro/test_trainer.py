@@ -47,7 +47,7 @@ class TunableGaussian:
     network: GaussianFlow
     layers: tuple[str, ...] = ("push",)
     levels: torch.Tensor = torch.linspace(1, 0, 9)[:-1]
-    is_held: torch.Tensor = torch.tensor([False, True])
+    is_held: torch.Tensor = torch.tensor([False, True])  # noqa: RUF009
 
     def velocity(self, x, t, rows):
         return self.network(x, t)
