@@ -1,5 +1,6 @@
-"""The command line: `hsimul3r reconstruct SCENE`, `import-motion FILE`, `simulate`, `view`, `report`, `export`, `evaluate`,
-`train-policy`, `collect-feedback`, `tables`, `demo`, `hsibench`, `replay-divergence`, `doctor`."""
+"""The command line: `hsimul3r reconstruct SCENE`, `import-motion FILE`, `simulate`, `view`, `report`, `export`,
+`export-g1`, `convert IN OUT`, `evaluate`, `train-policy`, `collect-feedback`, `dsro-finetune`, `tables`, `demo`, `hsibench`,
+`replay-divergence`, `doctor`."""
 
 import hashlib
 import os
@@ -19,6 +20,7 @@ from rich.markup import escape
 
 from hsimul3r.config import PipelineConfig, load_config, require_licences, save_config, with_seed
 from hsimul3r.errors import Hsimul3rError, NoRun, UnknownScene
+from hsimul3r.export.formats import FormatName, WritableName
 from hsimul3r.generator.feedback.command import FeedbackConfig
 from hsimul3r.progress import Progress
 from hsimul3r.run_store import RunStore, last_run, remember_run
@@ -194,6 +196,25 @@ class CollectFeedback(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DsroFinetune(Command):
+    """Tune the generator on what the simulator says of its own samples (Sec. 3.4): collect, train, compare; stopped at any time,
+    it continues where it was. Settings are those under dsro; configs/paper.yaml has the paper's."""
+
+    out: Path = Path("runs/dsro")
+    """Also the folder to give to --objects.flow.weights afterwards."""
+
+    def run(self, console: Console) -> None:
+        from hsimul3r.generator.dsro.command import TABLE, run_dsro
+
+        report = run_dsro(with_seed(self.cfg).dsro, self.out, Progress(console))
+        console.print(report.table, highlight=False, markup=False, soft_wrap=True)
+        console.print(
+            f"Table: {self.out}/{TABLE}\nUse it: make demo ARGS='--objects.generator part_flow --objects.flow.weights {self.out}'",
+            highlight=False,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Demo(Command):
     """Reconstruct and simulate a shipped sample: photos to verdict."""
 
@@ -247,6 +268,41 @@ class Export(Command):
 
         with self.open_run(self.scene, console) as store:
             console.print(f"Export: {export(store, with_seed(self.cfg))}", highlight=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Convert(Command):
+    """A file of motion in another format: of a robot between unitree-csv, mjlab, isaaclab, gmr and holosoma, of a person from
+    AMASS, .amc and the estimates of other programs to AMASS."""
+
+    source: tyro.conf.Positional[Path]
+    target: tyro.conf.Positional[Path]
+    to: WritableName | None = None
+    """Format to write; by default told from the ending, where only one has it."""
+    from_: Annotated[FormatName | None, tyro.conf.arg(name="from")] = None
+    """Format of the source; by default told from its content."""
+    robot: str = "unitree_g1_29dof"
+    """Whose motion it is: a robot's name or the path of its description."""
+    fps: float | None = None
+    """Rate to write; by default what programs of that format expect."""
+    source_fps: float | None = None
+    """Rate of a source that does not say its own: a CSV, an .amc, a video's estimate."""
+    asf: Path | None = None
+    """Skeleton of an .amc."""
+
+    def run(self, console: Console) -> None:
+        from hsimul3r.export.convert import ConvertOptions, convert
+        from hsimul3r.retarget.robot import robot_named
+
+        options = ConvertOptions(
+            robot=robot_named(self.robot), source_format=self.from_, target_format=self.to, source_fps=self.source_fps,
+            fps=self.fps, asf=self.asf, motion=self.cfg.motion,
+        )  # fmt: skip
+        done = convert(self.source, self.target, options, Progress(console))
+        console.print(
+            f"{done.source_format} to {done.target_format}: {done.frames} frames, {done.fps:g} a second\n{self.target}",
+            highlight=False,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -383,10 +439,12 @@ COMMANDS = (
     Simulate,
     TrainPolicy,
     CollectFeedback,
+    DsroFinetune,
     Demo,
     View,
     Report,
     Export,
+    Convert,
     Evaluate,
     Tables,
     Hsibench,
@@ -436,8 +494,13 @@ def parse(arguments: list[str]) -> Command:
     cfg = load_config(path)
     subcommands = []
     for kind in COMMANDS:
-        needed = {Reconstruct: "scene", ImportMotion: "file", ReplayDivergence: "folder"}
-        default = kind(cfg=cfg, **({needed[kind]: tyro.MISSING} if kind in needed else {}))
+        needed = {
+            Reconstruct: ("scene",),
+            ImportMotion: ("file",),
+            ReplayDivergence: ("folder",),
+            Convert: ("source", "target"),
+        }
+        default = kind(cfg=cfg, **{name: tyro.MISSING for name in needed.get(kind, ())})
         name = re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()
         subcommands.append(Annotated[kind, tyro.conf.subcommand(name, default=default)])
     commands = Union[tuple(subcommands)]  # noqa: UP007

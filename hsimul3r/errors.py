@@ -437,7 +437,7 @@ class BadRobotMotion(Hsimul3rError):
 
     def __init__(self, path: Path, what: str):
         super().__init__(
-            f"Robot motion '{path}': {what}. Give a file of this robot, or say whose it is by --robot, in what format by --from."
+            f"Robot motion '{path}': {what}. Give a file of this robot, or say by --robot whose it is, by --from its format."
         )
 
 

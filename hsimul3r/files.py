@@ -39,6 +39,17 @@ def state_of(path: Path) -> tuple[tuple[str, int, int], ...]:
 
 
 @contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A file beside `path`, with its ending, to write into, which takes its place at the end."""
+    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
 def fresh_folder(final: Path) -> Iterator[Path]:
     """A folder beside `final` to write into, which takes its place at the end: the rename is the only commit point."""
     partial, old = (final.with_name(final.name + end) for end in (".tmp", ".old"))

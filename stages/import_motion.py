@@ -52,15 +52,8 @@ def run(source: Path, *, cfg: ImportMotionConfig, out: Path, progress: Progress)
 
     Raises `BadMotion`, `BadForeignFile`, `UnsafeFile`, `NotFinite`.
     """
-    model, estimate = embedded_body(), estimate_in(source)
-    if estimate is not None:
-        read, provenance = _estimated(estimate, model, cfg, progress)
-    else:
-        with progress.bar("fitting the body", 1) as advance:
-            read = _part(source, _captured(source, model, cfg), cfg)
-            advance(1.0)
-        provenance = _provenance("motion capture", "given", (TERMS,))
-    body = on_floor(model, read, cfg.rest)
+    model = embedded_body()
+    body, provenance = read_motion(source, cfg=cfg, progress=progress)
     moves = Moves.of(model, body)
     rests = rests_of(moves, cfg.rest)
     supports = build_supports(moves, rests, model.faces, person=body.person, cfg=cfg.supports)
@@ -74,6 +67,19 @@ def run(source: Path, *, cfg: ImportMotionConfig, out: Path, progress: Progress)
         tracks=no_tracks(),
         report=dict(_report(body, rests, supports)),
     )
+
+
+def read_motion(source: Path, *, cfg: ImportMotionConfig, progress: Progress) -> tuple[BodySequence, Provenance]:
+    """The motion in a folder made by `motions.files.copy_motion`, as our body on the floor. Raises as `run`."""
+    model, estimate = embedded_body(), estimate_in(source)
+    if estimate is not None:
+        read, provenance = _estimated(estimate, model, cfg, progress)
+    else:
+        with progress.bar("fitting the body", 1) as advance:
+            read = _part(source, _captured(source, model, cfg), cfg)
+            advance(1.0)
+        provenance = _provenance("motion capture", "given", (TERMS,))
+    return on_floor(model, read, cfg.rest), provenance
 
 
 def on_floor(model: SmplxFormatBody, body: BodySequence, cfg: RestConfig) -> BodySequence:

@@ -5,7 +5,6 @@ GMR and what follows it (TWIST) keep a pickle. Ours names nothing but numpy.ndar
 and can be read by an unpickler that knows nothing else; the same table as npz needs no trust at all.
 """
 
-import io
 import pickle
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from numpy import ndarray
 from hsimul3r.errors import BadRobotMotion
 from hsimul3r.export.robot.checks import array_of, npz_table, rate_of, texts, unit_quaternions
 from hsimul3r.export.robot.clip import WXYZ_TO_XYZW, XYZW_TO_WXYZ, RobotClip
-from hsimul3r.files import write_whole_bytes
 from hsimul3r.importers.plain import read_plain
 from hsimul3r.retarget.kinematics import chain_of, posed
 from hsimul3r.retarget.robot import RobotDescription
@@ -28,9 +26,8 @@ def write_gmr(clip: RobotClip, path: Path) -> None:
     if path.suffix == ".npz":
         np.savez(path, allow_pickle=False, **table | {"link_body_list": texts(clip.robot.body_names)})
         return
-    file = io.BytesIO()
-    _PlainPickler(file, protocol=5).dump(table | {"fps": clip.fps, "link_body_list": list(clip.robot.body_names)})
-    write_whole_bytes(path, file.getvalue())
+    with path.open("wb") as file:
+        _PlainPickler(file, protocol=5).dump(table | {"fps": clip.fps, "link_body_list": list(clip.robot.body_names)})
 
 
 def read_gmr(path: Path, robot: RobotDescription) -> RobotClip:

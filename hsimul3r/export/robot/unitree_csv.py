@@ -11,7 +11,6 @@ import numpy as np
 from hsimul3r.errors import BadRobotMotion
 from hsimul3r.export.robot.checks import unit_quaternions
 from hsimul3r.export.robot.clip import WXYZ_TO_XYZW, XYZW_TO_WXYZ, RobotClip
-from hsimul3r.files import write_whole
 from hsimul3r.retarget.robot import RobotDescription
 
 FPS: Final = 30.0
@@ -21,7 +20,7 @@ ROOT_COLUMNS: Final = 7
 def write_csv(clip: RobotClip, path: Path) -> None:
     """Write one line a frame; objects have no place in it."""
     rows = np.hstack([clip.root_position, clip.root_quaternion[:, WXYZ_TO_XYZW], clip.joint_position])
-    write_whole(path, "".join(",".join(f"{value:.9g}" for value in row) + "\n" for row in rows))
+    path.write_text("".join(",".join(f"{value:.9g}" for value in row) + "\n" for row in rows))
 
 
 def read_csv(path: Path, robot: RobotDescription, fps: float | None) -> RobotClip:
