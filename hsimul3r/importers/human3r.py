@@ -48,12 +48,14 @@ Placed = tuple[int, ndarray, ndarray, ndarray]
 
 
 def is_result(folder: Path) -> bool:
-    """Whether a folder looks like one of Human3R's or CUT3R's."""
+    """Whether a folder looks like one of Human3R's or CUT3R's, or like the people's in it."""
+    folder = _whole(folder)
     return any((folder / name).is_dir() for name in ("smpl", "camera")) or (folder / "cameras.npz").is_file()
 
 
 def read_people(folder: Path) -> ImportedClip:
     """Everybody by identity, in the world. Raises `BadForeignFile`."""
+    folder = _whole(folder)
     people = _people_of_fork(folder) if (folder / "cameras.npz").is_file() else _people_of_demo(folder)
     if not people:
         raise BadForeignFile(folder, "it holds nobody; Human3R's demo.py keeps people where it is told --save_smpl")
@@ -65,10 +67,16 @@ def read_people(folder: Path) -> ImportedClip:
 
 def read_cameras(folder: Path) -> tuple[KnownCamera, ...]:
     """Cameras in the order of frames, with points where there is depth. Raises `BadForeignFile`."""
+    folder = _whole(folder)
     if (folder / "cameras.npz").is_file():
         return _cameras_of_fork(folder / "cameras.npz")
     kind, pose = ("camera", "pose") if (folder / "camera").is_dir() else ("smpl", "cam2world")
     return tuple(_camera(path, pose, folder) for path in _frames(folder / kind, "*.npz"))
+
+
+def _whole(folder: Path) -> Path:
+    """The output folder of which this may be the people's part."""
+    return folder.parent if folder.name == "smpl" else folder
 
 
 def _frames(folder: Path, pattern: str) -> list[Path]:

@@ -21,7 +21,7 @@ class EstimateConfig:
     """How an estimated motion is read."""
 
     tool: str | None = None
-    """The program that left it (gvhmr, wham, tram, phalp, videomimic), found by what the file holds unless given."""
+    """The program that left it (gvhmr, wham, tram, phalp, videomimic, human3r, sat_hmr); found by the content unless given."""
     person: str | None = None
     """Whose motion; by default of the one who is there longest."""
     video_fps: float = 30.0

@@ -15,6 +15,7 @@ from hsimul3r.importers import clip_file
 from hsimul3r.importers.clip import bodies_in_world
 from hsimul3r.importers.human3r import FORK_POSE, read_cameras, read_people
 from hsimul3r.importers.tools import read_clip
+from hsimul3r.motions.estimates import EstimateConfig, read_estimate
 from hsimul3r.motions.files import copy_motion, estimate_in, motion_files
 
 FRAMES, STATURE_M = 4, 1.75
@@ -148,12 +149,17 @@ def test_a_run_keeps_one_file_of_it(walk, cameras, tmp_path):
     folder = write_demo(tmp_path / "out", walk, cameras)
     kept = estimate_in(copy_motion(motion_files(folder, None), tmp_path / "motion"))
     assert kept is not None and [path.name for path in (tmp_path / "motion").iterdir()] == [f"motion{clip_file.SUFFIX}"]
-    first, again = read_clip(folder), read_clip(kept)
+    first, again = read_clip(folder / "smpl"), read_clip(kept)
     assert (again.tool, again.body, again.up) == (first.tool, first.body, first.up)
     for a, b in zip(first.people, again.people, strict=True):
         assert (a.name, a.joint) == (b.name, b.joint)
         for name in ("pose", "root", "betas", "frames"):
             np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
+    read = read_estimate(
+        kept, embedded_body(), fps=30.0, start_s=0.0, end_s=None, stature_m=STATURE_M, cfg=EstimateConfig(person="8")
+    )
+    assert read.tool == "human3r" and read.people_count == 2 and any("SMPL-X" in licence for licence in read.licences)
+    assert len(read.body.pose) == FRAMES
 
 
 def replaced(folder, name, **arrays):
