@@ -21,6 +21,7 @@ from rich.markup import escape
 from hsimul3r.config import PipelineConfig, load_config, require_licences, save_config, with_seed
 from hsimul3r.errors import Hsimul3rError, NoRun, UnknownScene
 from hsimul3r.export.formats import FormatName, WritableName
+from hsimul3r.generator.dsro.command import DsroConfig
 from hsimul3r.generator.feedback.command import FeedbackConfig
 from hsimul3r.progress import Progress
 from hsimul3r.run_store import RunStore, last_run, remember_run
@@ -197,19 +198,21 @@ class CollectFeedback(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class DsroFinetune(Command):
-    """Tune the generator on what the simulator says of its own samples (Sec. 3.4): collect, train, compare; stopped at any time,
-    it continues where it was. Settings are those under dsro; configs/paper.yaml has the paper's."""
+    """Tune the generator on what the simulator says of its own samples (Sec. 3.4): collect, train, compare; stopped at any
+    time, it continues where it was. configs/paper.yaml has the paper's settings."""
 
+    dsro: Annotated[DsroConfig, tyro.conf.arg(name="")] = field(default_factory=DsroConfig)
     out: Path = Path("runs/dsro")
-    """Also the folder to give to --objects.flow.weights afterwards."""
+    """Also the folder of weights to use afterwards."""
 
     def run(self, console: Console) -> None:
         from hsimul3r.generator.dsro.command import TABLE, run_dsro
 
-        report = run_dsro(with_seed(self.cfg).dsro, self.out, Progress(console))
+        report = run_dsro(self.dsro, self.out, Progress(console), seed=self.cfg.seed)
         console.print(report.table, highlight=False, markup=False, soft_wrap=True)
         console.print(
-            f"Table: {self.out}/{TABLE}\nUse it: make demo ARGS='--objects.generator part_flow --objects.flow.weights {self.out}'",
+            f"Table: {self.out}/{TABLE}\n"
+            f'Next: make demo ARGS="--objects.generator part_flow --objects.flow.weights {self.out.resolve()}"',
             highlight=False,
         )
 
@@ -500,7 +503,8 @@ def parse(arguments: list[str]) -> Command:
             ReplayDivergence: ("folder",),
             Convert: ("source", "target"),
         }
-        default = kind(cfg=cfg, **{name: tyro.MISSING for name in needed.get(kind, ())})
+        given = {"dsro": cfg.dsro} if kind is DsroFinetune else {}
+        default = kind(cfg=cfg, **given, **{name: tyro.MISSING for name in needed.get(kind, ())})
         name = re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()
         subcommands.append(Annotated[kind, tyro.conf.subcommand(name, default=default)])
     commands = Union[tuple(subcommands)]  # noqa: UP007

@@ -3,13 +3,15 @@
 import dataclasses
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
+import tyro
 import yaml
 
 from hsimul3r.errors import BadConfig
 from hsimul3r.files import write_whole
+from hsimul3r.generator.dsro.command import DsroConfig
 from stages.adapters.catalogue import NAMES, LicencePolicy, require_licence
 from stages.align_interaction import AlignInteractionConfig
 from stages.build_sim_scene import BuildSimSceneConfig
@@ -52,6 +54,8 @@ class PipelineConfig:
     policy: TrainPolicyConfig = field(default_factory=TrainPolicyConfig)
     verdict: JudgeStabilityConfig = field(default_factory=JudgeStabilityConfig)
     export: ExportMotionConfig = field(default_factory=ExportMotionConfig)
+    dsro: Annotated[DsroConfig, tyro.conf.Suppress] = field(default_factory=DsroConfig)
+    """Of `dsro-finetune`, which shows these settings as its own; no stage of a run."""
 
 
 def with_seed(config: PipelineConfig) -> PipelineConfig:

@@ -84,7 +84,7 @@ class DsroReport:
         return "\n".join(lines)
 
 
-def run_dsro(cfg: DsroConfig, out: Path, progress: Progress) -> DsroReport:
+def run_dsro(cfg: DsroConfig, out: Path, progress: Progress, *, seed: int = 0) -> DsroReport:
     """Everything, into one folder that is also where a stopped call goes on. `load_tuned(out)` is the tuned network.
 
     Raises `NoGeneratorWeights`, `NothingToLearn`, `NoCases`, `FolderBusy`.
@@ -94,7 +94,8 @@ def run_dsro(cfg: DsroConfig, out: Path, progress: Progress) -> DsroReport:
         data = pictures(cfg, out, progress)
         held_out = FurnitureImages(folder=data, split="held_out", count=cfg.held_out, views=cfg.views, known=cfg.known)
         network = load_tuned(Path(cfg.weights) if cfg.weights else SHIPPED)
-        tuned, rounds = finetune(network, training_images(cfg, data), held_out, cfg.finetune, out, progress)
+        settings = replace(cfg.finetune, tune=replace(cfg.finetune.tune, seed=seed))
+        tuned, rounds = finetune(network, training_images(cfg, data), held_out, settings, out, progress)
         tests = FurnitureImages(
             folder=data, split="held_out", first=cfg.held_out, count=cfg.tests, views=cfg.views, known=cfg.known
         )  # fmt: skip
