@@ -14,6 +14,7 @@ from scipy.optimize import root_scalar
 from scipy.spatial import ConvexHull
 
 from hsimul3r.artifacts import ConvexPart
+from hsimul3r.body.segments import bone_of_vertex
 from hsimul3r.conventions import BODY_JOINTS, SMPLX_PARENTS
 from hsimul3r.geometry.mesh import convex_part, solid
 from hsimul3r.tracking.layout import joint_kind
@@ -138,16 +139,6 @@ def bones_of(shape: BodyShape, cfg: HumanoidConfig) -> tuple[Bone, ...]:
         Bone(name=name, parent=PARENTS[j], offset=offset[j], hull=hulls[j], mass_kg=float(mass[j]))
         for j, name in enumerate(BODY_JOINTS)
     )
-
-
-def bone_of_vertex(weights: Float[ndarray, "vertices 55"]) -> Int[ndarray, "vertices"]:
-    """Index into BODY_JOINTS of the bone that moves a vertex most, fingers and face counted to their bone."""
-    owner = list(range(len(SMPLX_PARENTS)))
-    for joint in range(len(BODY_JOINTS), len(owner)):
-        owner[joint] = owner[SMPLX_PARENTS[joint]]
-    total = np.zeros((len(weights), len(BODY_JOINTS)))
-    np.add.at(total.T, owner, weights.T)
-    return total.argmax(axis=1)
 
 
 def add_humanoid(

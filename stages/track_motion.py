@@ -23,6 +23,7 @@ from hsimul3r.tracking.problem import SceneTerm, TrackingProblem, at_rate, searc
 from hsimul3r.tracking.recording import Plan, RecordConfig, SoftStart, record, rollout_of
 from hsimul3r.tracking.simulation import Fidelity, Simulation
 from hsimul3r.tracking.static_cem import Certificate, StaticCemConfig
+from hsimul3r.tracking.supports import footings
 from hsimul3r.tracking.window import WindowConfig
 from stages.adapters.policy_network import load_policy
 
@@ -86,6 +87,7 @@ def run(sim_scene: SimScene, *, cfg: TrackMotionConfig, out: Path, progress: Pro
         certify=certify,
         seed=cfg.seed,
         progress=progress,
+        footings=footings(sim_scene, problem) if problem.frames > 1 and cfg.scene_term == "surface" else (),
     )
     name = controller_for(problem) if cfg.controller == "auto" else cfg.controller
     controlled = _controller(name, problem, cfg).control(task)

@@ -6,12 +6,16 @@ from typing import Literal, Protocol
 
 from hsimul3r.errors import NotForMotions
 from hsimul3r.progress import Progress
+from hsimul3r.tracking.feedforward import Gains, servo_lead
+from hsimul3r.tracking.layout import HumanLayout
+from hsimul3r.tracking.mending import mended
 from hsimul3r.tracking.motion import first_moment, first_velocity, rests_at_start
 from hsimul3r.tracking.pd import follow_reconstruction
 from hsimul3r.tracking.problem import TrackingProblem
 from hsimul3r.tracking.recording import Execution, Plan, RecordConfig
 from hsimul3r.tracking.simulation import Simulator
 from hsimul3r.tracking.static_cem import Certificate, StaticCemConfig, optimise
+from hsimul3r.tracking.supports import Footing
 from hsimul3r.tracking.window import CANDIDATES, Rehearsal, WindowConfig, WindowPlanner, WindowSpace, track
 
 ControllerName = Literal["pd", "static", "window"]
@@ -35,6 +39,8 @@ class ControlTask:
     """What the fine simulation says of plans for a task."""
     seed: int
     progress: Progress
+    footings: tuple[Footing, ...] = ()
+    """What bears whom in a motion, as far as a search may see it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,15 +98,26 @@ class StaticSearch:
 
 @dataclass(frozen=True, kw_only=True)
 class WindowSearch:
-    """Follows a motion with a receding horizon (`window`); a start that cannot be held is corrected first."""
+    """Follows a motion with a receding horizon (`window`); a reference that cannot be followed is mended first, and so is a
+    start that cannot be held."""
 
     cfg: WindowConfig
 
     def control(self, task: ControlTask) -> Controlled:
+        judge = task.simulator("judge", 3)
+        layouts = [HumanLayout.of(p.name, judge.qpos_names, judge.ctrl_names) for p in task.known.people]
+        if task.footings:
+            task = replace(task, known=mended(task.known, task.footings, layouts, self.cfg.mending))
+        gains = Gains.measured(judge, tuple(person.name for person in task.known.people))
+        feet = task.footings or (None,) * len(layouts)
+        leads = [
+            servo_lead(person, footing, layout, gains, task.recording.fps)
+            for person, footing, layout in zip(task.known.people, feet, layouts)
+        ]
         execution = Execution(simulation=task.simulator("judge", 1), cfg=task.recording)
         coarse, fine = task.simulator("plan", self.cfg.samples), task.simulator("judge", CANDIDATES)
         planner = WindowPlanner(
-            space=WindowSpace.of(task.known, coarse, self.cfg),
+            space=WindowSpace.of(task.known, coarse, self.cfg, leads),
             cfg=self.cfg,
             soft_start=task.recording.soft_start,
             fps=task.recording.fps,
@@ -119,7 +136,7 @@ class WindowSearch:
     def _start(self, task: ControlTask) -> Controlled:
         """A first frame that the motion rests in can be corrected as a pose is; else it starts as reconstructed, moving."""
         if not rests_at_start(task.problem):
-            return OpenLoop().control(task)
+            return OpenLoop().control(replace(task, problem=task.known))
         moment = replace(
             task,
             problem=first_moment(task.problem),

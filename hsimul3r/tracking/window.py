@@ -1,12 +1,12 @@
 """Sampling control of a motion: a cross-entropy search over the servo targets of the next moments, again and again.
 
 From the state that the fine simulation is in, samples of target offsets (knots in time, linear between them, on top of the
-reference's own targets) are simulated over a horizon in the coarse simulation. The best few are compared in the fine one, and
-the first part of the best is executed there; the rest of it, shifted, is where the next search begins. A plan made in the
-coarse simulation alone and replayed in the fine one often fails.
+reference's own targets) are simulated over a horizon in the coarse simulation, unless what is known already is good enough.
+The best few are compared in the fine one, and the first part of the best is executed there; the rest of it, shifted, is where
+the next search begins. A plan made in the coarse simulation alone and replayed in the fine one often fails.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -16,6 +16,7 @@ from numpy import ndarray
 
 from hsimul3r.tracking.costs import CostWeights
 from hsimul3r.tracking.layout import HumanLayout
+from hsimul3r.tracking.mending import MendingConfig
 from hsimul3r.tracking.moment import MomentCost
 from hsimul3r.tracking.pd import follow_reconstruction
 from hsimul3r.tracking.problem import TrackingProblem
@@ -24,9 +25,8 @@ from hsimul3r.tracking.sampling import JOINT_KINDS, SUPPORT, antithetic, leaders
 from hsimul3r.tracking.simulation import Simulation
 from hsimul3r.tracking.static_cem import StaticCemConfig
 
-CANDIDATES = 5
-"""Compared in the fine simulation: the mean, the samples' best, what is left of the last window's plan, no offset, and holding
-the present offset still."""
+CANDIDATES = 3
+"""Compared in the fine simulation at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +68,8 @@ class WindowConfig:
     """Search for a start that holds, where the motion rests in its first frame."""
     start_s: float = 1.5
     """How long a start must hold."""
+    mending: MendingConfig = field(default_factory=MendingConfig)
+    """Of the reference, where contacts are known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,14 +106,24 @@ class WindowSpace:
     scale: Float[ndarray, "63"]
 
     @classmethod
-    def of(cls, problem: TrackingProblem, simulation: Simulation, cfg: WindowConfig) -> Self:
-        """The space of a motion, its scale from the expected errors."""
+    def of(
+        cls,
+        problem: TrackingProblem,
+        simulation: Simulation,
+        cfg: WindowConfig,
+        leads: Sequence[Float[ndarray, "frames 63"]] = (),
+    ) -> Self:
+        """The space of a motion, its scale from the expected errors; `leads` are added to everybody's targets."""
         names = simulation.qpos_names, simulation.ctrl_names
+        servos = tuple(HumanLayout.of(person.name, *names).servos.reshape(-1) for person in problem.people)
+        reference = follow_reconstruction(problem, *names)
+        for places, lead in zip(servos, leads):
+            reference.ctrl[:, places] += lead
         share = np.repeat([cfg.support_share if kind in SUPPORT else cfg.other_share for kind in JOINT_KINDS], 3)
         return cls(
             problem=problem,
-            servos=tuple(HumanLayout.of(person.name, *names).servos.reshape(-1) for person in problem.people),
-            reference=follow_reconstruction(problem, *names),
+            servos=servos,
+            reference=reference,
             scale=share * pose_scale(),
         )
 
@@ -208,8 +220,20 @@ class WindowPlanner:
         mean: Float[ndarray, "people knots 63"],
         horizon: Horizon,
     ) -> tuple[Float[ndarray, "people knots 63"], int]:
-        """The best offsets found from a state of the fine simulation, and the iterations taken; the search begins at `mean`."""
-        first, leader, spent = mean, mean, 0
+        """The best offsets found from a state of the fine simulation, and the iterations taken.
+
+        What is left of the last window's plan, no offset, and holding the present offset still are tried first; only where
+        none of them is good in the fine simulation samples are drawn around the best.
+        """
+        still = np.repeat(mean[:, :1], mean.shape[1], axis=1)
+        known = np.stack([mean, np.zeros_like(mean), still])
+        known_cost = self.cost(known, start, horizon, self.fine).sum(axis=1)
+        if horizon.frame >= self.space.problem.frames - 1:
+            known_cost[-1] /= 1.0 + self.cfg.stillness
+        best = known[known_cost.argmin()]
+        if known_cost.min() <= self.cfg.good_cost * len(mean):
+            return best, 0
+        mean, leader, spent = best, best, 0
         scale = np.broadcast_to(self.space.scale, mean.shape[1:])
         spread, mixing = np.tile(scale, (len(mean), 1, 1)), persistent(mean.shape[1], self.cfg.persistence)
         while spent < self.cfg.iterations:
@@ -221,12 +245,9 @@ class WindowPlanner:
             mean, spread = update(samples, cost, mean, spread, scale, self.cfg)
             if cost.min(axis=0).max() <= self.cfg.good_cost:
                 break
-        still = np.repeat(first[:, :1], mean.shape[1], axis=1)
-        candidates = np.stack([mean, leader, first, np.zeros_like(mean), still])
-        cost = self.cost(candidates, start, horizon, self.fine).sum(axis=1)
-        if horizon.frame >= self.space.problem.frames - 1:
-            cost[-1] /= 1.0 + self.cfg.stillness
-        return candidates[cost.argmin()], spent
+        found = np.stack([mean, leader, (mean + best) / 2])
+        found_cost = self.cost(found, start, horizon, self.fine).sum(axis=1)
+        return (found[found_cost.argmin()] if found_cost.min() < known_cost.min() else best), spent
 
     def cost(
         self,

@@ -1,0 +1,166 @@
+"""What bears a moving person: soles that stand and other parts that are held against furniture, where and when.
+
+Of a sole that stands the reconstruction says roughly where; that it neither slides nor tips nor sinks in is known.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+from scipy.spatial import ConvexHull, QhullError
+
+from hsimul3r.artifacts import BodySequence, Contact, SimScene
+from hsimul3r.body.model import BodyModel
+from hsimul3r.body.segments import Segments, segments
+from hsimul3r.conventions import BODY_JOINTS, SMPLX_JOINTS
+from hsimul3r.geometry.rotations import matrix_from_quaternion
+from hsimul3r.tracking.bodies import body_named
+from hsimul3r.tracking.chain import Chain
+from hsimul3r.tracking.layout import joint_kind
+from hsimul3r.tracking.problem import ContactTarget, ObjectReference, PersonReference, TrackingProblem
+
+FLOOR = "floor"
+SOLE_SIGMA_M = 0.01
+TOUCH_SIGMA_M = 0.015
+"""How exactly a sole stands and another part touches."""
+SOLE_BONES = np.array(
+    [BODY_JOINTS.index(f"{side}_{bone}") for side in ("left", "right") for bone in ("ankle", "ankle", "ankle", "foot")]
+)
+"""That heel, ball inside, ball outside and toe tip of `BodyModel.soles` are on."""
+HAND_M, SEAT_M = 0.04, 0.08
+"""Half the width of what a hand or forearm, and any other part, rests on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Support:
+    """Points of a person that are held in some frames."""
+
+    bones: Int[ndarray, "points"]
+    local: Float[ndarray, "points 3"]
+    """In the bones' frames."""
+    goal: Float[ndarray, "frames points 3"]
+    is_held: Bool[ndarray, "frames"]
+    sigma_m: float
+    bears: bool
+    """Not what is held against a thing that moves."""
+    area: Float[ndarray, "corners 3"]
+    """Corners of what the weight may act on, from every goal."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Footing:
+    """A person's weight and all that may bear it."""
+
+    segments: Segments
+    soles: Int[ndarray, "8"]
+    """Bones of the points under both feet."""
+    sole_points: Float[ndarray, "8 3"]
+    supports: tuple[Support, ...]
+
+    def area(self, frame: int) -> Float[ndarray, "points 3"]:
+        """Corners of all that bears in a frame."""
+        held = [s for s in self.supports if s.bears and s.is_held[frame]]
+        corners = [(s.goal[frame][:, None] + s.area).reshape(-1, 3) for s in held]
+        return np.concatenate([np.zeros((0, 3)), *corners])
+
+
+def polygon(corners: Float[ndarray, "points 3"]) -> Float[ndarray, "edges 3"] | None:
+    """Edges (n, d) of the corners' hull from above, inside where n . xy + d <= 0; None where they span no area."""
+    try:
+        return ConvexHull(corners[:, :2]).equations
+    except (QhullError, ValueError):
+        return None
+
+
+def footings(scene: SimScene, problem: TrackingProblem) -> tuple[Footing, ...]:
+    """Everybody's, in the order of the problem's people; the problem may have another frame rate than the scene."""
+    model = body_named(scene.body_model)
+    return tuple(_footing(model, scene, body, person, problem) for body, person in zip(scene.bodies, problem.people))
+
+
+def _footing(
+    model: BodyModel, scene: SimScene, body: BodySequence, person: PersonReference, problem: TrackingProblem
+) -> Footing:
+    rest, origin = np.zeros((len(SMPLX_JOINTS), 3)), np.zeros(3)
+    soles = model.soles(body.betas, rest, origin).reshape(-1, 3) - model.joints(body.betas, rest, origin)[SOLE_BONES]
+    blank = Footing(segments=segments(model, body.betas), soles=SOLE_BONES, sole_points=soles, supports=())
+    mine = [target for target in problem.targets if target.person == person.name]
+    standing = _standing(blank, Chain.of(person), scene, body, problem, mine)
+    return replace(blank, supports=(*standing, *_touching(mine, problem)))
+
+
+def _standing(
+    feet: Footing, chain: Chain, scene: SimScene, body: BodySequence, problem: TrackingProblem, targets: list[ContactTarget]
+) -> Iterator[Support]:
+    """Feet on the floor, and on furniture that stays where it is."""
+    for contact in scene.contacts:
+        if contact.person != body.person or not contact.part.endswith("_foot"):
+            continue
+        is_held = _frames(contact, body, problem)
+        if not is_held.any():
+            continue
+        side = slice(0, 4) if contact.part.startswith("left") else slice(4, 8)
+        bones, local = feet.soles[side], feet.sole_points[side]
+        goal = chain.points(bones, local)[is_held].mean(axis=0)
+        if contact.target == FLOOR:
+            goal[:, 2] = 0.0
+        else:
+            target = next((t for t in targets if _is_same(t, contact, is_held)), None)
+            if target is None or _moves(target, problem):
+                continue
+            goal[:, :2] += (_goals(target, problem)[0] - _places(target, chain)[is_held].mean(axis=0))[:2]
+            goal[:, 2] = contact.point[2]
+        yield Support(
+            bones=bones, local=local, goal=np.tile(goal, (problem.frames, 1, 1)), is_held=is_held, sigma_m=SOLE_SIGMA_M,
+            bears=True, area=np.zeros((1, 3)),
+        )  # fmt: skip
+
+
+def _touching(targets: list[ContactTarget], problem: TrackingProblem) -> Iterator[Support]:
+    """All that is held against furniture but standing feet."""
+    for target in targets:
+        moves = _moves(target, problem)
+        if target.pair.split("/")[1].endswith("_foot") and not moves:
+            continue
+        bone = _bone(target)
+        half = HAND_M if joint_kind(BODY_JOINTS[bone]) in ("wrist", "elbow") else SEAT_M
+        yield Support(
+            bones=np.array([bone]), local=target.keypoint[None], goal=_goals(target, problem)[:, None],
+            is_held=target.is_held, sigma_m=TOUCH_SIGMA_M, bears=not moves,
+            area=half * np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]]),
+        )  # fmt: skip
+
+
+def _frames(contact: Contact, body: BodySequence, problem: TrackingProblem) -> Bool[ndarray, "frames"]:
+    """When a contact is held, at the problem's rate."""
+    frame = np.floor(np.arange(problem.frames) / problem.fps * body.fps + 1e-9)
+    return (frame >= contact.first) & (frame <= (np.inf if contact.last is None else contact.last))
+
+
+def _is_same(target: ContactTarget, contact: Contact, is_held: Bool[ndarray, "frames"]) -> bool:
+    return target.pair.split("/", 1)[1] == f"{contact.part}/{contact.target}" and bool((target.is_held == is_held).all())
+
+
+def _object(target: ContactTarget, problem: TrackingProblem) -> ObjectReference:
+    return next(item for item in problem.objects if item.name == target.object)
+
+
+def _moves(target: ContactTarget, problem: TrackingProblem) -> bool:
+    item = _object(target, problem)
+    return bool(max(np.ptp(item.position, axis=0).max(), np.ptp(item.quat, axis=0).max()) > 1e-6)
+
+
+def _goals(target: ContactTarget, problem: TrackingProblem) -> Float[ndarray, "frames 3"]:
+    """The middle of the patch in the world."""
+    item = _object(target, problem)
+    return item.position + matrix_from_quaternion(item.quat) @ target.patch_centre
+
+
+def _places(target: ContactTarget, chain: Chain) -> Float[ndarray, "frames 3"]:
+    return chain.points(np.array([_bone(target)]), target.keypoint[None])[:, 0]
+
+
+def _bone(target: ContactTarget) -> int:
+    return BODY_JOINTS.index(target.body.removeprefix(f"{target.person}/"))
