@@ -64,6 +64,7 @@ def reconstruct(photos: Path, store: RunStore, cfg: PipelineConfig) -> AlignedSc
 def observe(photos: Path, store: RunStore, cfg: PipelineConfig) -> tuple[HumanMotion, ObjectViews]:
     """What the photos show of cameras, scene and people, and where objects are in them."""
     capture = store.stage("00_capture", Capture, ingest_capture.run, photos, cfg=cfg.capture)
+    perceive_objects.require_segmenter(capture, cfg.object_views)
     images = load_images(store.folder / "00_capture", capture)
     people = store.stage("10_people", People, perceive_people.run, capture, images, cfg=cfg.people)
     rig = store.stage("20_cameras", CameraRig, calibrate_cameras.run, capture, images, people, cfg=cfg.cameras)

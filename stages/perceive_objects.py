@@ -32,6 +32,7 @@ from hsimul3r.perception.object_search import Found, SearchConfig, search, usual
 from hsimul3r.perception.prompts import prompt, torsos_px
 from hsimul3r.perception.segmenter import Segmenter
 from hsimul3r.progress import Progress
+from stages.adapters.catalogue import weights_path
 from stages.adapters.choices import Detect, DetectorChoice, SegmenterChoice, open_detector, open_segmenter
 from stages.adapters.nanodet import Detection
 
@@ -108,6 +109,7 @@ def run(
 
     Raises `NoObject` where nothing is found and `BadCapture` for a given box outside the picture or useless clicks.
     """
+    require_segmenter(capture, cfg)
     postures = tuple(posture(body) for body in motion.bodies)
     supports = tuple(person_supports(one) for one in postures)
     persons = tuple(a | b for a, b in zip(people.masks, motion.person_masks))
@@ -171,10 +173,23 @@ def targets(found: Sequence[Located], motion: HumanMotion) -> tuple[Target, ...]
     )  # fmt: skip
 
 
+def require_segmenter(capture: Capture, cfg: PerceiveObjectsConfig) -> None:
+    """Raises `BadCapture` where clicks have no segmenter that would use them, `WeightsNotGiven` where it has no weights."""
+    for hint in capture.objects:
+        for v, clicks in enumerate(hint.clicks):
+            if clicks is None or hint.masks[v] is not None:
+                continue
+            if cfg.segmenter.kind == "colour":
+                what = f"the clicks on object '{hint.name}' in photo '{capture.sources[v]}' need a segmenter"
+                fix = "Choose one: --object-views.segmenter.kind sam2 (or sam), with your weights; or give boxes."
+                raise BadCapture(capture.folder, what, fix)
+            weights_path(cfg.segmenter.kind, cfg.segmenter.weights)
+
+
 def cut_out_clicked(capture: Capture, images: Images, people: People, segmenter: Segmenter | None) -> Capture:
     """The capture with the segmenter's masks wherever its objects have clicks and no mask; people's torsos are no part of them.
 
-    Raises `BadCapture` where no segmenter is chosen, or it finds nothing at the clicks.
+    Raises `BadCapture` where it finds nothing at the clicks; `require_segmenter` made sure of it.
     """
     hints = []
     for hint in capture.objects:
@@ -182,14 +197,12 @@ def cut_out_clicked(capture: Capture, images: Images, people: People, segmenter:
         for v, clicks in enumerate(hint.clicks):
             if clicks is None or masks[v] is not None:
                 continue
-            what = f"the clicks on object '{hint.name}' in photo '{capture.sources[v]}'"
-            if segmenter is None:
-                fix = "Choose one: --object-views.segmenter.kind sam2 (or sam), with your weights; or give boxes."
-                raise BadCapture(capture.folder, f"{what} need a segmenter", fix)
+            assert segmenter is not None, "required before"
             box = hint.boxes_px[v][None] if np.isfinite(hint.boxes_px[v]).all() else None
             found = segmenter.segment(images[v], box, prompt(clicks, torsos_px(people, v)))[0]
             if not found.any():
-                raise BadCapture(capture.folder, f"{what} select nothing", "Add clicks, or the object's box.")
+                what = f"the clicks on object '{hint.name}' in photo '{capture.sources[v]}' select nothing"
+                raise BadCapture(capture.folder, what, "Add clicks, or the object's box.")
             masks[v] = found
         hints.append(replace(hint, masks=tuple(masks)))
     return replace(capture, objects=tuple(hints))

@@ -21,6 +21,8 @@ COLOURS = {True: (20, 160, 60), False: (210, 40, 40)}
 MIDDLE = np.array([0.0, 0.0, 6.0])
 """Where photos hang, clear of the scene [m]."""
 WIDTH_M = 4.0
+PANEL_SHARE, FILLED = 0.36, 0.9
+"""The control panel covers this share of a window's width, on the right; a photo fills so much of what is left."""
 R_WORLD_PHOTO = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 """A photo's right, down and into the wall: upright, seen from -Y."""
 
@@ -44,6 +46,20 @@ def place_of_pixel(pixel: Float[ndarray, "2"], size_px: tuple[int, int]) -> Floa
     return MIDDLE + R_WORLD_PHOTO[:, :2] @ at
 
 
+def eye_before(
+    size_px: tuple[int, int], fov: float, aspect: float
+) -> tuple[Float[ndarray, "3"], Float[ndarray, "3"]]:  # fmt: skip
+    """Where a camera stands and looks that shows the whole hanging photo beside the control panel.
+
+    `fov` is its vertical angle [rad], `aspect` the width of its window over the height.
+    """
+    half = np.tan(fov / 2)
+    height = WIDTH_M * size_px[1] / size_px[0]
+    distance = max(WIDTH_M / ((1 - PANEL_SHARE) * aspect), height) / (2 * half * FILLED)
+    aside = np.array([PANEL_SHARE * half * aspect * distance, 0.0, 0.0])
+    return MIDDLE + aside - (0.0, distance, 0.0), MIDDLE + aside
+
+
 @dataclass
 class Marks:
     """Clicks of one photo, in working pixels, and the balls that show them."""
@@ -64,8 +80,8 @@ class ClickPanel:
             self.name = server.gui.add_text("Object", "chair")
             self.category = server.gui.add_dropdown("Category", OBJECT_CATEGORIES)
             self.side = server.gui.add_dropdown("A click lies", (INSIDE, OUTSIDE))
-            undo, save = server.gui.add_button("Undo"), server.gui.add_button("Save to capture.yaml")
             self.words = server.gui.add_markdown("")
+            undo, save = server.gui.add_button("Undo"), server.gui.add_button("Save to capture.yaml")
         self.photo.on_update(lambda _: self.show())
         undo.on_click(lambda _: self.undo())
         save.on_click(lambda _: self.save())
@@ -92,7 +108,8 @@ class ClickPanel:
         )  # fmt: skip
         self.picture.on_click(self.clicked)
         for client in self.server.get_clients().values():
-            client.camera.position, client.camera.look_at = tuple(MIDDLE - (0.0, 1.1 * WIDTH_M, 0.0)), tuple(MIDDLE)
+            eye, target = eye_before((width, height), client.camera.fov, client.camera.aspect)
+            client.camera.position, client.camera.look_at = tuple(eye), tuple(target)
 
     def clicked(self, event: SceneNodePointerEvent) -> None:
         """Take a point of the hanging photo."""

@@ -2,15 +2,21 @@ import dataclasses
 
 import numpy as np
 import pytest
+import yaml
+from PIL import Image
 
 from hsimul3r.artifacts import ObjectView, ObjectViews, PersonView, PointHints
-from hsimul3r.errors import BadCapture, NoObject
+from hsimul3r.config import PipelineConfig
+from hsimul3r.errors import BadCapture, NoObject, WeightsNotGiven
 from hsimul3r.generator.fit import FitConfig
 from hsimul3r.generator.protocol import Support
 from hsimul3r.geometry.masks import iou
 from hsimul3r.perception.object_boxes import Sighting, cut_box, locate, predicted_box, region_of, without_doubles
+from hsimul3r.pipeline import observe
 from hsimul3r.progress import Progress
+from hsimul3r.run_store import RunStore
 from stages import generate_objects, perceive_objects
+from stages.adapters.choices import SegmenterChoice
 from stages.perceive_objects import cut_out_clicked, named_targets
 from tests.stages.painted import boxes_of, hint, painted_scene
 
@@ -146,6 +152,24 @@ def test_clicks_that_select_nothing_and_clicks_without_a_segmenter_are_refused(t
         cut_out_clicked(corner, table.images, table.people, Painted(table.masks, table.images))
     with pytest.raises(BadCapture, match=r"'b.jpg' need a segmenter. Choose one: --object-views.segmenter.kind sam2"):
         perceive(table, corner, tmp_path)
+
+
+def test_a_run_whose_clicks_nobody_can_use_stops_before_its_first_model(tmp_path, monkeypatch):
+    photos = tmp_path / "scene"
+    photos.mkdir()
+    rng = np.random.default_rng(0)
+    for name in ("a.png", "b.png"):
+        Image.fromarray(rng.integers(0, 255, (200, 240, 3), dtype=np.uint8)).save(photos / name)
+    notes = {"objects": [{"name": "stool", "clicks": {"b.png": [[50, 60, True]]}}]}
+    (photos / "capture.yaml").write_text(yaml.safe_dump(notes))
+    monkeypatch.setenv("HSIMUL3R_WEIGHTS", str(tmp_path))
+    sam2 = perceive_objects.PerceiveObjectsConfig(segmenter=SegmenterChoice(kind="sam2"))
+    with RunStore(tmp_path / "run") as store:
+        with pytest.raises(BadCapture, match=r"'b.png' need a segmenter. Choose one: --object-views.segmenter.kind sam2"):
+            observe(photos, store, PipelineConfig())
+        with pytest.raises(WeightsNotGiven, match="sam2"):
+            observe(photos, store, PipelineConfig(object_views=sam2))
+        assert (store.folder / "00_capture").is_dir() and not (store.folder / "10_people").exists()
 
 
 def perceive_carrying(scene, height_m, score):

@@ -7,7 +7,7 @@ from run_fixture import write_run
 
 from hsimul3r.capture_notes import read_notes
 from hsimul3r.viewer import serve
-from hsimul3r.viewer.clicks import MIDDLE, OUTSIDE, WIDTH_M, clicked_pixel, place_of_pixel
+from hsimul3r.viewer.clicks import MIDDLE, OUTSIDE, PANEL_SHARE, WIDTH_M, clicked_pixel, eye_before, place_of_pixel
 
 SIZE = (160, 120)
 EYE = np.array([0.7, -3.0, 5.5])
@@ -31,6 +31,17 @@ def test_corners_of_a_photo_hang_upright():
     left_top, right_bottom = (place_of_pixel(np.array(at), SIZE) for at in ([-0.5, -0.5], [159.5, 119.5]))
     np.testing.assert_allclose(left_top, MIDDLE + 0.5 * WIDTH_M * np.array([-1, 0, 0.75]))
     np.testing.assert_allclose(right_bottom, MIDDLE + 0.5 * WIDTH_M * np.array([1, 0, -0.75]))
+
+
+@pytest.mark.parametrize("size", [(160, 120), (120, 160), (90, 400)])
+@pytest.mark.parametrize("aspect", [1.5, 0.8, 2.4])
+def test_the_whole_photo_is_seen_beside_the_panel(size, aspect):
+    eye, target = eye_before(size, np.radians(75), aspect)
+    half = np.tan(np.radians(75) / 2)
+    corners = [place_of_pixel(np.array(at) - 0.5, size) for at in ([0, 0], list(size))]
+    x, y = np.transpose([((c - eye)[0], (c - eye)[2]) / (target - eye)[1] / half / [aspect, 1] for c in corners])
+    assert x.min() >= -1 and x.max() <= 1 - 2 * PANEL_SHARE and np.abs(y).max() <= 1
+    assert max((x.max() - x.min()) / (2 - 2 * PANEL_SHARE), np.ptp(y) / 2) > 0.85
 
 
 def test_a_ray_meets_its_pixel_and_nothing_beside_the_photo():
