@@ -56,6 +56,9 @@ class DsroConfig:
     cases: str = ""
     """Folder of built cases of the benchmark: their people are asked too, seconds a sample."""
     case_views: int = 4
+    """Photos of a case that are looked at: 4, 10 or 16."""
+    is_each_photo: bool = False
+    """Every photo of a case teaches by itself, as the paper has it; else its clearest ones are shown together."""
     held_out: int = 16
     """Pictures on which tuning is measured while it runs, and stopped."""
     tests: int = 40
@@ -124,7 +127,7 @@ def training_images(cfg: DsroConfig, data: Path) -> ImageSet:
     furniture = FurnitureImages(folder=data, count=cfg.furniture, views=cfg.views, known=cfg.known)
     if not cfg.cases:
         return furniture
-    cases = CaseImages(folder=Path(cfg.cases), views=cfg.case_views)
+    cases = CaseImages(folder=Path(cfg.cases), views=cfg.case_views, is_each_photo=cfg.is_each_photo)
     return JoinedImages(sets=(furniture, cases)) if cfg.furniture else cases
 
 

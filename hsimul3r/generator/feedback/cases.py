@@ -4,7 +4,7 @@ with what it found. Every object of a case is an image.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from hsimul3r.files import whole_folders
 from hsimul3r.generator.feedback.images import PersonScene, Truth
 from hsimul3r.generator.flow.crops import Crop, CropConfig, condition_from, make_crops
 from hsimul3r.generator.flow.network import Condition
-from hsimul3r.generator.objective import MIN_OBJECT_PX, OBJECT, UNKNOWN
+from hsimul3r.generator.objective import MIN_OBJECT_PX, OBJECT, UNKNOWN, is_usable
 from hsimul3r.geometry.tracks import no_tracks
 from hsimul3r.images import SUFFIXES, load_images, read_photo
 
@@ -46,9 +46,12 @@ class CaseImages:
     """Photos of a case that are looked at: 4, 10 or 16; where a case has no such set, all."""
     crops: int = 3
     """Photos that the network is shown, those with most of the object in them."""
+    is_each_photo: bool = False
+    """Every photo in which the object is seen is an image of its own, as the paper has it; its place ends the key."""
 
     def keys(self) -> tuple[str, ...]:
-        return tuple(f"{name}/{item}/{self.views}" for name, items in self._objects.items() for item in items)
+        keys = tuple(f"{name}/{item}/{self.views}" for name, items in self._objects.items() for item in items)
+        return tuple(f"{key}/{photo}" for key in keys for photo in self._seen(key)) if self.is_each_photo else keys
 
     def conditions(self, keys: Sequence[str]) -> Condition:
         return stacked([_condition(self._crops(key), self.person(key)) for key in keys])
@@ -68,11 +71,18 @@ class CaseImages:
 
     def _crops(self, key: str) -> tuple[Crop, ...]:
         name, _ = self._read(key)
-        photos = _case(self.folder / name, self.views).photos
-        return make_crops(self.person(key).observation, photos, CropConfig(views=self.crops))
+        seen, photos = self.person(key).observation, _case(self.folder / name, self.views).photos
+        if self.is_each_photo:
+            chosen = int(key.rsplit("/", 1)[1])
+            seen = replace(seen, labels=tuple(labels if i == chosen else None for i, labels in enumerate(seen.labels)))
+        return make_crops(seen, photos, CropConfig(views=self.crops))
+
+    def _seen(self, key: str) -> list[int]:
+        observation = self.person(key).observation
+        return [view for view in range(len(observation.labels)) if is_usable(observation, view)]
 
     def _read(self, key: str) -> tuple[str, str]:
-        name, item, views = key.split("/")
+        name, item, views, *_ = key.split("/")
         if item not in self._objects.get(name, ()) or views != str(self.views):
             raise UnknownImage(key, str(self.folder))
         return name, item
