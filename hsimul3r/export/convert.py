@@ -15,7 +15,7 @@ from hsimul3r.artifacts import BodySequence
 from hsimul3r.body.model import EMBEDDED
 from hsimul3r.errors import NotConvertible, UnknownFormat
 from hsimul3r.export.amass import AmassMotion, write_amass
-from hsimul3r.export.formats import FORMATS, WRITABLE, FormatName, RobotFormatName, WritableName
+from hsimul3r.export.formats import FORMATS, WRITABLE, FormatName, WritableName
 from hsimul3r.export.robot import holosoma, tracking_npz, unitree_csv
 from hsimul3r.export.robot.checks import npz_table
 from hsimul3r.export.robot.clip import RobotClip, resampled
@@ -39,7 +39,7 @@ class RobotFormat:
     read: Callable[[Path, RobotDescription, float | None], RobotClip]
 
 
-ROBOT_FORMATS: Final[dict[RobotFormatName, RobotFormat]] = {
+ROBOT_FORMATS: Final[dict[str, RobotFormat]] = {
     "unitree-csv": RobotFormat(
         suffix=".csv", fps=unitree_csv.FPS, write=unitree_csv.write_csv, read=unitree_csv.read_csv,
     ),

@@ -2,7 +2,6 @@
 
 from typing import Final, Literal, get_args
 
-RobotFormatName = Literal["unitree-csv", "mjlab", "isaaclab", "gmr", "holosoma"]
 FormatName = Literal["unitree-csv", "mjlab", "isaaclab", "gmr", "holosoma", "amass", "captured", "estimated"]
 """What is read: of robots, then of people."""
 WritableName = Literal["unitree-csv", "mjlab", "isaaclab", "gmr", "holosoma", "amass"]

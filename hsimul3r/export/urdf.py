@@ -14,6 +14,7 @@ import json
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -124,20 +125,21 @@ def _add_floating(scene: ET.Element, asset: ObjectAsset) -> None:
     ET.SubElement(joint, "origin", xyz=words(T[:3, 3]), rpy=words(rpy))
 
 
-def _description(assets: Sequence[ObjectAsset], floor_friction: float) -> dict:
+def _description(assets: Sequence[ObjectAsset], floor_friction: float) -> dict[str, Any]:
     return {
         "gravity_m_s2": GRAVITY,
         "floor": {"height_m": 0.0, "friction": floor_friction},
-        "objects": [
-            {
-                "name": asset.name,
-                "urdf": f"{asset.name}.urdf",
-                "category": asset.category,
-                "position_m": asset.T_world_object[:3, 3].tolist(),
-                "quaternion_wxyz": quaternion_from_matrix(asset.T_world_object[:3, :3]).tolist(),
-                "mass_kg": asset.mass_kg,
-                "friction": asset.friction,
-            }
-            for asset in assets
-        ],
+        "objects": [placed(asset) | {"urdf": f"{asset.name}.urdf"} for asset in assets],
+    }
+
+
+def placed(asset: ObjectAsset) -> dict[str, Any]:
+    """What a file of one object does not say, or programs want to know before they read it."""
+    return {
+        "name": asset.name,
+        "category": asset.category,
+        "position_m": asset.T_world_object[:3, 3].tolist(),
+        "quaternion_wxyz": quaternion_from_matrix(asset.T_world_object[:3, :3]).tolist(),
+        "mass_kg": asset.mass_kg,
+        "friction": asset.friction,
     }

@@ -1,0 +1,73 @@
+"""A scene and a motion exported by hsimul3r as mjlab has them: the floor is the terrain, every object an entity.
+
+hsimul3r copies this file into the folder `mjlab` of an export, beside scene.json, motion.npz and the objects' MJCF; there it
+needs mjlab 1.6 and nothing of hsimul3r:
+
+    import mjlab_scene
+    cfg = mjlab_scene.tracking_env_cfg(play=True)
+    env = ManagerBasedRlEnv(cfg, device="cpu")
+"""
+# pyright: reportMissingImports=false
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+CONTACTS_PER_WORLD, CONSTRAINTS_PER_WORLD = 150, 900
+"""Room for contacts with furniture, in which mjlab's own task has no part."""
+
+
+def scene_facts(folder: Path = HERE) -> dict[str, Any]:
+    """What scene.json says."""
+    return json.loads((folder / "scene.json").read_text())
+
+
+def terrain_cfg(folder: Path = HERE) -> Any:
+    """The floor, a plane with the scene's friction, as `SceneCfg.terrain`."""
+    from mjlab.terrains import TerrainEntityCfg
+    from mjlab.utils.spec_config import CollisionCfg
+
+    sliding = scene_facts(folder)["floor"]["friction"]
+    floor = CollisionCfg(
+        geom_names_expr=("terrain",), contype=1, conaffinity=1, condim=3, priority=0, friction=(sliding, 0.005, 0.0001)
+    )
+    return TerrainEntityCfg(terrain_type="plane", collisions=(floor,))
+
+
+def object_cfgs(folder: Path = HERE) -> dict[str, Any]:
+    """Every object at its place, for `SceneCfg.entities`."""
+    import mujoco
+    from mjlab.entity import EntityCfg
+
+    return {
+        entry["name"]: EntityCfg(
+            spec_fn=partial(mujoco.MjSpec.from_file, str(folder / entry["mjcf"])),
+            init_state=EntityCfg.InitialStateCfg(
+                pos=tuple(entry["position_m"]), rot=tuple(entry["quaternion_wxyz"]), joint_pos={}, joint_vel={}
+            ),
+        )
+        for entry in scene_facts(folder)["objects"]
+    }
+
+
+def tracking_env_cfg(folder: Path = HERE, *, play: bool = False) -> Any:
+    """mjlab's tracking task of the G1 with this motion among these objects, which every reset puts back.
+
+    Objects that the motion carries start where they are in its first frame; use `play` or sampling_mode "start" for them.
+    """
+    from mjlab.envs.mdp.events import reset_root_state_uniform
+    from mjlab.managers.event_manager import EventTermCfg
+    from mjlab.managers.scene_entity_config import SceneEntityCfg
+    from mjlab.tasks.tracking.config.g1.env_cfgs import unitree_g1_flat_tracking_env_cfg
+
+    cfg = unitree_g1_flat_tracking_env_cfg(play=play)
+    cfg.commands["motion"].motion_file = str(folder / "motion.npz")
+    cfg.scene.terrain = terrain_cfg(folder)
+    for name, entity in object_cfgs(folder).items():
+        cfg.scene.entities[name] = entity
+        params = {"pose_range": {}, "velocity_range": {}, "asset_cfg": SceneEntityCfg(name)}
+        cfg.events[f"reset_{name}"] = EventTermCfg(func=reset_root_state_uniform, mode="reset", params=params)
+    cfg.sim.nconmax, cfg.sim.njmax = CONTACTS_PER_WORLD, CONSTRAINTS_PER_WORLD
+    return cfg
