@@ -140,15 +140,14 @@ class _TriangleTree:
 
     def __init__(self, vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"]):
         triangles = np.ascontiguousarray(vertices[faces], np.float64)
-        order, spans, children = _split(triangles.mean(axis=1))
+        order, spans, children = _split(triangles.mean(axis=1), LEAF_TRIANGLES)
         self.triangles = np.ascontiguousarray(triangles[order])
         self._edges = self.triangles[:, 1:] - self.triangles[:, :1]
         self._products = np.stack(
             [(self._edges[:, i] * self._edges[:, j]).sum(-1) for i, j in ((0, 0), (0, 1), (1, 1))], axis=1
         )
         self._spans, self._children = spans, children
-        self._low = np.array([self.triangles[a:b].min(axis=(0, 1)) for a, b in spans])
-        self._high = np.array([self.triangles[a:b].max(axis=(0, 1)) for a, b in spans])
+        self._low, self._high = _boxes(self.triangles, spans, children)
         self.bounds = self._low[0], self._high[0]
 
     def signed(self, points: Float[ndarray, "points 3"], is_inside: Bool[ndarray, "points"]) -> SignedDistances:
@@ -172,27 +171,49 @@ def _unit_normals(triangles: Float[ndarray, "faces 3 3"]) -> Float[ndarray, "fac
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-300)
 
 
-def _split(
-    centres: Float[ndarray, "faces 3"],
-) -> tuple[Int[ndarray, "faces"], Int[ndarray, "nodes 2"], Int[ndarray, "nodes 2"]]:
+@njit(cache=True)
+def _split(centres, leaf):  # noqa: ANN001, ANN202
     """Order of the triangles, range of each node in that order, its children (-1 for a leaf); splits at the median."""
     order = np.arange(len(centres))
-    spans, children = [(0, len(centres))], [(-1, -1)]
-    pending = [0]
-    while pending:
-        node = pending.pop()
+    spans = np.empty((2 * len(centres), 2), np.int64)
+    children = np.full((2 * len(centres), 2), -1, np.int64)
+    pending = np.empty(2 * len(centres), np.int64)
+    spans[0] = 0, len(centres)
+    pending[0], waiting, nodes = 0, 1, 1
+    while waiting:
+        waiting -= 1
+        node = pending[waiting]
         start, stop = spans[node]
-        if stop - start <= LEAF_TRIANGLES:
+        if stop - start <= leaf:
             continue
-        inside = centres[order[start:stop]]
-        axis = int(np.ptp(inside, axis=0).argmax())
-        order[start:stop] = order[start:stop][np.argsort(inside[:, axis], kind="stable")]
+        widest, axis = -1.0, 0
+        for k in range(3):
+            along = centres[order[start:stop], k]
+            if along.max() - along.min() > widest:
+                widest, axis = along.max() - along.min(), k
+        order[start:stop] = order[start:stop][np.argsort(centres[order[start:stop], axis], kind="mergesort")]
         middle = (start + stop) // 2
-        children[node] = (len(spans), len(spans) + 1)
-        pending += children[node]
-        spans += [(start, middle), (middle, stop)]
-        children += [(-1, -1), (-1, -1)]
-    return order, np.array(spans), np.array(children)
+        for k in range(2):
+            children[node, k] = pending[waiting + k] = nodes + k
+            spans[nodes + k] = (start, middle) if k == 0 else (middle, stop)
+        waiting, nodes = waiting + 2, nodes + 2
+    return order, spans[:nodes], children[:nodes]
+
+
+@njit(cache=True)
+def _boxes(triangles, spans, children):  # noqa: ANN001, ANN202
+    """Lowest and highest corner of each node's triangles; children stand behind their parents."""
+    low, high = np.full((len(spans), 3), np.inf), np.full((len(spans), 3), -np.inf)
+    for node in range(len(spans) - 1, -1, -1):
+        for child in children[node]:
+            if child >= 0:
+                low[node], high[node] = np.minimum(low[node], low[child]), np.maximum(high[node], high[child])
+        if children[node, 0] < 0:
+            for f in range(spans[node, 0], spans[node, 1]):
+                for corner in range(3):
+                    low[node] = np.minimum(low[node], triangles[f, corner])
+                    high[node] = np.maximum(high[node], triangles[f, corner])
+    return low, high
 
 
 @njit(cache=True)

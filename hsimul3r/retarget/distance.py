@@ -165,19 +165,25 @@ def nearest(hits: Hits) -> Int[ndarray, "touched"]:
 
 @njit(cache=True)
 def _nearer(local, reach, planes, starts):  # noqa: ANN001, ANN202
-    """(frame, sample) of points that no plane of some convex part keeps farther away than their reach."""
+    """(frame, sample) of points that no plane of some convex part keeps farther away than their reach; the plane that kept a
+    sample away last is tried first."""
     frames, count = local.shape[0], local.shape[1]
     frame = np.empty(frames * count, np.int64)
     sample = np.empty(frames * count, np.int64)
+    apart = np.empty((count, len(starts) - 1), np.int64)
+    apart[:] = starts[:-1]
     found = 0
     for t in range(frames):
         for s in range(count):
             x, y, z = local[t, s]
             for part in range(len(starts) - 1):
+                k = apart[s, part]
+                if planes[k, 0] * x + planes[k, 1] * y + planes[k, 2] * z - planes[k, 3] > reach[s]:
+                    continue
                 is_near = True
                 for k in range(starts[part], starts[part + 1]):
                     if planes[k, 0] * x + planes[k, 1] * y + planes[k, 2] * z - planes[k, 3] > reach[s]:
-                        is_near = False
+                        is_near, apart[s, part] = False, k
                         break
                 if is_near:
                     frame[found], sample[found] = t, s

@@ -5,10 +5,11 @@ With n unknowns a frame the matrix therefore has 2 n diagonals below the main on
 T n (2 n)^2 operations, linear in the frames. Only the unknowns that move a point enter its rows (for the G1 12 to 16 of 35).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numba import njit
 from numpy import ndarray
 
@@ -29,6 +30,16 @@ class PointRows:
     normal: Float[ndarray, "rows 3"]
     value: Float[ndarray, "rows"]
     weight: Float[ndarray, "rows"]
+
+    def chosen(self, keep: Bool[ndarray, "rows"]) -> "PointRows":
+        """Some of the rows."""
+        return PointRows(**{name: getattr(self, name)[keep] for name in PointRows.__dataclass_fields__})
+
+    @staticmethod
+    def joined(groups: "Sequence[PointRows]") -> "PointRows":
+        """All rows of some groups."""
+        names = PointRows.__dataclass_fields__
+        return PointRows(**{name: np.concatenate([getattr(group, name) for group in groups]) for name in names})
 
 
 class NormalEquations:
@@ -61,6 +72,22 @@ class NormalEquations:
         self.cost += _add_points(
             self.band, self.gradient, *self._tree, rows.frame, rows.body, rows.place, rows.other, rows.other_place,
             rows.normal, rows.value, rows.weight,
+        )  # fmt: skip
+
+    def with_points(self, rows: PointRows) -> tuple[Float[ndarray, "diagonals all"], Float[ndarray, "all"]]:
+        """Matrix and vector with further rows; those here stay as they are."""
+        band, gradient = self.band.copy(order="F"), self.gradient.copy()
+        _add_points(
+            band, gradient, *self._tree, rows.frame, rows.body, rows.place, rows.other, rows.other_place, rows.normal,
+            rows.value, rows.weight,
+        )  # fmt: skip
+        return band, gradient
+
+    def changed(self, rows: PointRows, step: Float[ndarray, "frames unknowns"]) -> Float[ndarray, "rows"]:
+        """Values of rows after a step, to first order."""
+        return rows.value + _changes(
+            np.ascontiguousarray(step), *self._tree, rows.frame, rows.body, rows.place, rows.other, rows.other_place,
+            rows.normal,
         )  # fmt: skip
 
     def add_own(self, residual: Float[ndarray, "frames unknowns"], weight: Float[ndarray, "unknowns"]) -> None:
@@ -284,3 +311,23 @@ def _add_points(  # noqa: ANN202
                 else:
                     band[kb - ka, base + ka] += square * row[a] * row[b]
     return cost
+
+
+@njit(cache=True)
+def _changes(  # noqa: ANN202
+    step, moved_by, carrier, root, rotations, positions, axes, frame, body, place, other, other_place, normal,  # noqa: ANN001
+):  # fmt: skip
+    unknowns = ROOT + len(carrier)
+    columns, index = np.empty((unknowns, 3)), np.empty(unknowns, np.int64)
+    changes = np.zeros(len(frame))
+    for r in range(len(frame)):
+        t = frame[r]
+        x, y, z = place[r]
+        count = _columns(columns, index, 0, t, body[r], x, y, z, 1.0, moved_by, carrier, root, positions, axes)
+        if other[r] >= 0:
+            x, y, z = other_place[r]
+            count = _columns(columns, index, count, t, other[r], x, y, z, -1.0, moved_by, carrier, root, positions, axes)
+        for a in range(count):
+            along = columns[a, 0] * normal[r, 0] + columns[a, 1] * normal[r, 1] + columns[a, 2] * normal[r, 2]
+            changes[r] += along * step[t, index[a]]
+    return changes

@@ -27,7 +27,9 @@ class SolveConfig:
     margin_m: float = 0.002
     """Kept between the robot and what it does not touch."""
     own_m: float = 0.005
-    reach_m: float = 0.25
+    ahead_m: float = 0.03
+    """What is not yet entered is watched from this far: a step that would enter it is taken again with that row."""
+    reach_m: float = 0.1
     """A touch is looked for within this."""
     home_rad: float = 1.5
     """Pull of the angles towards the standing pose, for what nothing else decides."""
@@ -40,9 +42,12 @@ class SolveConfig:
     coarse_step: int = 3
     """Every how manieth frame is solved first."""
     start_iterations: int = 6
-    coarse_iterations: int = 5
-    iterations: int = 4
-    largest_rad: float = 0.5
+    coarse_iterations: tuple[int, int] = (4, 14)
+    iterations: tuple[int, int] = (3, 8)
+    """Least and most: more than the least only while something is entered deeper than `deepest_m`."""
+    deepest_m: float = 0.006
+    cooling: float = 1.0
+    largest_rad: float = 0.6
     largest_m: float = 0.2
     """Of one step."""
 
@@ -83,13 +88,13 @@ class Problem:
         return replace(self, held=_at(self.held, slice(None), 0.0), touches=(), surroundings=())
 
     def equations(self, at: Postures) -> NormalEquations:
-        """The normal equations at some postures."""
+        """The normal equations at some postures, without what `barriers` finds there."""
         sums, cfg = NormalEquations(self.chain, at), self.cfg
         sums.add_places(self.targets.places)
         sums.add_places(self.held)
         sums.add_limbs(self.targets.limbs)
         sums.add_turns(self.targets.turns)
-        for rows in (*self._surface_rows(at), self._own_rows(at)):
+        for rows in self._touch_rows(at):
             sums.add_points(rows)
         unknowns = ROOT + len(self.chain.joint_names)
         home = np.zeros((len(at), unknowns))
@@ -112,8 +117,17 @@ class Problem:
             weight[:, ROOT:] = (over != 0) * self.fps / cfg.speed_rad_s
             sums.add_velocity(np.pad(over, ((0, 0), (ROOT, 0))), weight)
 
-    def _surface_rows(self, at: Postures) -> list[PointRows]:
-        """Touches, then whatever enters something."""
+    def barriers(self, at: Postures) -> PointRows:
+        """Distances that must not become negative: to surroundings, and of own parts to each other."""
+        cfg = self.cfg
+        places = at.places(self.samples.body, self.samples.offset)
+        rows = [self._own_rows(at)]
+        for solid in self.surroundings:
+            hits = solid.near(places, self.samples.radius, cfg.ahead_m)
+            rows.append(self._point_rows(hits, places, hits.distance - cfg.margin_m, cfg.enter_m))
+        return PointRows.joined(rows)
+
+    def _touch_rows(self, at: Postures) -> list[PointRows]:
         cfg = self.cfg
         places = at.places(self.samples.body, self.samples.offset)
         rows = []
@@ -126,9 +140,6 @@ class Problem:
                 normal=hits.normal[least],
             )  # fmt: skip
             rows.append(self._point_rows(chosen, places, chosen.distance, cfg.touch_m))
-        for solid in self.surroundings:
-            hits = solid.near(places, self.samples.radius, cfg.margin_m)
-            rows.append(self._point_rows(hits, places, hits.distance - cfg.margin_m, cfg.enter_m))
         return rows
 
     def _point_rows(
@@ -142,8 +153,8 @@ class Problem:
         )  # fmt: skip
 
     def _own_rows(self, at: Postures) -> PointRows:
-        """Parts of the robot that enter each other."""
-        near = too_near(self.pairs, at, 0.0)
+        """Parts of the robot that come near each other."""
+        near = too_near(self.pairs, at, self.cfg.ahead_m)
         apart = near.places[:, 0] - near.places[:, 1]
         length = np.linalg.norm(apart, axis=1, keepdims=True)
         return PointRows(

@@ -103,7 +103,8 @@ def _start(problem: Problem) -> Postures:
     """As asked, without surroundings, from every third frame."""
     step = problem.cfg.coarse_step
     coarse = problem.thinned(step)
-    at = iterate(coarse, start_of(coarse), problem.cfg.start_iterations)
+    count = problem.cfg.start_iterations
+    at = iterate(coarse, start_of(coarse), count, count)
     return refined(problem.chain, at, step, len(problem.held.weight))
 
 
@@ -111,8 +112,8 @@ def _solved(problem: Problem, start: Postures) -> Postures:
     """Every third frame, then all; at the end no joint is faster than it can be."""
     step, cfg, chain = problem.cfg.coarse_step, problem.cfg, problem.chain
     thin = posed(chain, start.root[::step], start.turn[::step], start.angles[::step])
-    at = refined(chain, iterate(problem.thinned(step), thin, cfg.coarse_iterations), step, len(start))
-    at = iterate(problem, at, cfg.iterations)
+    at = refined(chain, iterate(problem.thinned(step), thin, *cfg.coarse_iterations), step, len(start))
+    at = iterate(problem, at, *cfg.iterations)
     return posed(chain, at.root, at.turn, limited(at.angles, chain.speed_rad_s / problem.fps))
 
 

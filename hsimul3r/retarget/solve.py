@@ -1,16 +1,19 @@
 """The postures of all frames at once: Gauss-Newton within bounds, and speeds within their limits."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
+from numba import njit
 from numpy import ndarray
 from scipy.linalg import solveh_banded
 from scipy.spatial.transform import Rotation, Slerp
 
 from hsimul3r.geometry.rotations import matrix_from_axis_angle
 from hsimul3r.retarget.kinematics import ROOT, Chain, Postures, posed
-from hsimul3r.retarget.normal import NormalEquations
+from hsimul3r.retarget.normal import NormalEquations, PointRows
 from hsimul3r.retarget.problem import Problem
 
+SETS = 4
+"""How often a step is taken again with other barriers and stops."""
 DAMPING = 1e-2
 """Added to the main diagonal: the rows are in units of standard deviations, this is far weaker than any."""
 
@@ -24,39 +27,75 @@ def start_of(problem: Problem) -> Postures:
     )
 
 
-def iterate(problem: Problem, at: Postures, iterations: int) -> Postures:
-    """Gauss-Newton steps."""
-    for _ in range(iterations):
-        sums = problem.equations(at)
-        step = _step(problem.chain, sums, at)
-        at = moved(problem.chain, at, _shortened(step, problem))
+def iterate(problem: Problem, at: Postures, least: int, most: int) -> Postures:
+    """Gauss-Newton steps: `least`, then up to `most` while anything is entered deeper than allowed; each at most
+    `cfg.cooling` times as long as the one before, so that two ways round an edge are not taken in turn for ever."""
+    cooling = problem.cfg.cooling
+    for i in range(most):
+        barriers = problem.barriers(at)
+        if i >= least and barriers.value.min(initial=0.0) > -problem.cfg.deepest_m:
+            break
+        step = _step(problem.chain, problem.equations(at), at, barriers)
+        at = moved(problem.chain, at, _shortened(step, problem, cooling**i))
     return at
 
 
-def _shortened(step: Float[ndarray, "frames unknowns"], problem: Problem) -> Float[ndarray, "frames unknowns"]:
+def _shortened(step: Float[ndarray, "frames unknowns"], problem: Problem, factor: float) -> Float[ndarray, "frames unknowns"]:
     """Each frame's step at most so long that the rows' derivatives still mean something."""
     cfg = problem.cfg
     turn = np.abs(step[:, 3:]).max(axis=1)
     shift = np.abs(step[:, :3]).max(axis=1)
-    share = np.minimum(1.0, np.minimum(cfg.largest_rad / np.maximum(turn, 1e-12), cfg.largest_m / np.maximum(shift, 1e-12)))
+    share = np.minimum(
+        1.0, factor * np.minimum(cfg.largest_rad / np.maximum(turn, 1e-12), cfg.largest_m / np.maximum(shift, 1e-12))
+    )
     return step * share[:, None]
 
 
-def _step(chain: Chain, sums: NormalEquations, at: Postures) -> Float[ndarray, "frames unknowns"]:
-    """The step of a positive definite banded system in which angles at a limit, pushed outwards, stay."""
-    n = sums.unknowns
-    band, gradient = sums.band, sums.gradient
-    force = gradient.reshape(len(at), n)[:, ROOT:]
-    stays = np.zeros((len(at), n), bool)
-    stays[:, ROOT:] = ((at.angles <= chain.low + 1e-9) & (force > 0)) | ((at.angles >= chain.high - 1e-9) & (force < 0))
-    for k in np.flatnonzero(stays.ravel()):
-        band[:, k] = 0.0
-        reach = min(k, len(band) - 1)
-        band[np.arange(1, reach + 1), k - np.arange(1, reach + 1)] = 0.0
-        band[0, k] = 1.0
-    gradient[stays.ravel()] = 0.0
+def _step(chain: Chain, sums: NormalEquations, at: Postures, barriers: PointRows) -> Float[ndarray, "frames unknowns"]:
+    """The step to the least sum of squares in which barriers count where the step would enter them, and angles that it would
+    take over a limit stop there."""
+    is_entered = barriers.value < 0
+    room = np.stack([chain.low - at.angles, chain.high - at.angles])
+    stops, step = np.zeros_like(at.angles, bool), np.zeros((len(at), sums.unknowns))
+    for _ in range(SETS):
+        step = _stopped_step(*sums.with_points(barriers.chosen(is_entered)), stops, np.clip(step[:, ROOT:], *room))
+        after, over = sums.changed(barriers, step) < 0, (step[:, ROOT:] < room[0] - 1e-9) | (step[:, ROOT:] > room[1] + 1e-9)
+        if (after == is_entered).all() and not over.any():
+            break
+        is_entered, stops = after, stops | over
+    return step
+
+
+def _stopped_step(
+    band: Float[ndarray, "diagonals all"],
+    gradient: Float[ndarray, "all"],
+    stops: Bool[ndarray, "frames joints"],
+    value: Float[ndarray, "frames joints"],
+) -> Float[ndarray, "frames unknowns"]:
+    """The solution of a positive definite banded system with some of the angles' steps given."""
+    is_given = np.pad(stops, ((0, 0), (ROOT, 0)))
+    given = np.where(is_given, np.pad(value, ((0, 0), (ROOT, 0))), 0.0).ravel()
+    right = -gradient
+    _give(band, right, given, np.flatnonzero(is_given))
     band[0] += DAMPING
-    return solveh_banded(band, -gradient, lower=True, overwrite_ab=True, overwrite_b=True, check_finite=False).reshape(-1, n)
+    step = solveh_banded(band, right, lower=True, overwrite_ab=True, overwrite_b=True, check_finite=False)
+    return step.reshape(is_given.shape)
+
+
+@njit(cache=True)
+def _give(band, right, given, index):  # noqa: ANN001, ANN202
+    """Take known unknowns out of a banded system: what they do to the others moves to the right side."""
+    reach, size = band.shape[0] - 1, band.shape[1]
+    for k in index:
+        for d in range(1, min(reach, size - 1 - k) + 1):
+            right[k + d] -= band[d, k] * given[k]
+            band[d, k] = 0.0
+        for d in range(1, min(reach, k) + 1):
+            right[k - d] -= band[d, k - d] * given[k]
+            band[d, k - d] = 0.0
+        band[0, k] = 1.0
+    for k in index:
+        right[k] = given[k] * (1.0 + DAMPING)
 
 
 def moved(chain: Chain, at: Postures, step: Float[ndarray, "frames unknowns"]) -> Postures:
