@@ -37,7 +37,7 @@ def load_model(
             folder, local_files_only=True, use_safetensors=True, output_loading_info=True
         )
         processor = getattr(library, processor_class).from_pretrained(processor_folder or folder, local_files_only=True)
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, SafetensorError) as error:
         raise BadWeights(folder, f"it cannot be loaded as {model_class} ({error})") from error
     _require_complete(folder, model_class, info)
     return model.eval(), processor

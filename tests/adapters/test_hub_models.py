@@ -11,6 +11,7 @@ from hsimul3r.conventions import KEYPOINTS
 from hsimul3r.errors import BadWeights, WrongWeights
 from hsimul3r.perception.segmenter import Clicks
 from stages.adapters.choices import DetectorChoice, SegmenterChoice, open_detector, open_segmenter
+from stages.adapters.hub_models import load_model
 from stages.adapters.torchvision_mend import mend_torchvision
 from stages.perceive_objects import Target, cut_out
 
@@ -127,6 +128,8 @@ def test_a_folder_of_another_model_is_refused(sam2_folder, tmp_path):
         VitPose.load(sam2_folder)
     with pytest.raises(BadWeights, match=r"config\.json"):
         VitPose.load(tmp_path)
+    with pytest.raises(BadWeights, match="no attribute"):
+        load_model(sam2_folder, "ModelOfAnotherYear", "Sam2Processor")
 
 
 def test_weights_that_are_cut_short_are_refused(sam2_folder, tmp_path):
