@@ -463,3 +463,11 @@ class NoRollouts(Hsimul3rError):
 
     def __init__(self) -> None:
         super().__init__("No sample was judged: there are no images or no seeds. Raise --count or --seeds.")
+
+
+class NoSuchPerson(Hsimul3rError):
+    """A person asked for by a number that the scene has not."""
+
+    def __init__(self, person: int | None, known: list[int]):
+        numbers = ", ".join(map(str, known)) or "none"
+        super().__init__(f"The scene has no person {'' if person is None else person}; it has: {numbers}. Choose with --person.")
