@@ -470,4 +470,5 @@ class NoSuchPerson(Hsimul3rError):
 
     def __init__(self, person: int | None, known: list[int]):
         numbers = ", ".join(map(str, known)) or "none"
-        super().__init__(f"The scene has no person {'' if person is None else person}; it has: {numbers}. Choose with --person.")
+        asked = "" if person is None else f" {person}"
+        super().__init__(f"The scene has no person{asked}; it has: {numbers}. Choose with --person.")
