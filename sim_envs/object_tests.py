@@ -13,9 +13,11 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from scipy.spatial import ConvexHull
 
+from hsimul3r.artifacts import ConvexPart
 from hsimul3r.conventions import GRAVITY
 from hsimul3r.geometry.mesh import solid
 from hsimul3r.geometry.rotations import matrix_from_quaternion
+from hsimul3r.metrics.shape import support_height
 from sim_envs.engine import mujoco
 
 BALL_M: Final = 0.001
@@ -24,6 +26,10 @@ BODY: Final = "object"
 TIE_M: Final = 0.002
 """Corners that are this much higher than the lowest one touch too, for the contact is soft."""
 TURNS: Final = 72
+SUPPORT_M: Final = 0.03
+"""Parts whose upper ends lie this near to the main support's height bear the load."""
+POINT_NAMES: Final = ("the middle", "the left", "the right", "the front", "the back")
+"""Of `load_points`, seen by a sitter."""
 CHUNK_S: Final = 0.02
 """Between two looks at the state; the load moves with the object so often."""
 
@@ -97,6 +103,16 @@ def touching_corners(vertices: Float[ndarray, "vertices 3"], most_deg: float) ->
     up = np.stack([np.sin(tilt) * np.cos(turn), np.sin(tilt) * np.sin(turn), np.cos(tilt)], axis=-1).reshape(-1, 3)
     heights = corners @ up.T
     return corners[(heights <= heights.min(axis=0) + TIE_M).any(axis=1)]
+
+
+def support_box(
+    vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"], parts: Sequence[ConvexPart]
+) -> tuple[Float[ndarray, "3"], Float[ndarray, "3"]]:
+    """Lowest and highest corner of the parts that end at the height of the main support; of all, where none does."""
+    height = support_height(vertices, faces)
+    points = [part.vertices for part in parts if abs(part.vertices[:, 2].max() - height) < SUPPORT_M]
+    found = np.concatenate(points or [vertices])
+    return found.min(axis=0), found.max(axis=0)
 
 
 def load_points(
@@ -187,8 +203,3 @@ def _sunk(corners: Float[ndarray, "corners 3"], centre: Float[ndarray, "3"]) -> 
     inwards = centre[:2] - corners[:, :2]
     length = np.maximum(np.linalg.norm(inwards, axis=1, keepdims=True), BALL_M)
     return corners + np.column_stack([BALL_M * inwards / length, np.full(len(corners), BALL_M)])
-
-
-def worst(found: Sequence[Stood]) -> Stood:
-    """The largest tilt and speed of several ends."""
-    return Stood(tilt_deg=max(one.tilt_deg for one in found), speed=max(one.speed for one in found))

@@ -17,6 +17,7 @@ from hsimul3r.tracking.criteria import (
     UNLABELLED,
     GravityThresholds,
     InteractionThresholds,
+    at_most,
     gravity_criteria,
     interaction_criteria,
 )
@@ -41,6 +42,8 @@ class JudgeStabilityConfig:
     """Slope of the ground towards eight sides: what lacks a leg may survive level ground."""
     probe_push_weight: float = 0.05
     """Side force at an object's centre of mass towards eight sides [its weight]."""
+    payload_n: float = 0.0
+    """Load that an object has to bear at five points of its seat or top, as what lacks a leg often stands; 0 asks for none."""
     backend: str = "mujoco_cpu"
     threads: int = 0
     soft_start: SoftStart = field(default_factory=SoftStart)
@@ -51,7 +54,11 @@ class JudgeStabilityConfig:
 def run(sim_scene: SimScene, rollout: Rollout, *, cfg: JudgeStabilityConfig, out: Path, progress: Progress) -> StabilityVerdict:
     """Raises `UnknownBackend`."""
     problem = at_rate(tracking_problem(sim_scene), rollout.fps)
-    criteria = (*_objects_alone(sim_scene, cfg), *interaction_criteria(rollout, problem, cfg.interaction))
+    criteria = (
+        *_objects_alone(sim_scene, cfg),
+        *_under_load(sim_scene, cfg),
+        *interaction_criteria(rollout, problem, cfg.interaction),
+    )
     holds = {test: all(c.holds for c in criteria if c.test == test) for test in ("gravity", "settled", "contact")}
     return StabilityVerdict(
         provenance=replace(rollout.provenance, adapter=f"verdict on {cfg.backend}"),
@@ -138,6 +145,23 @@ def _objects_alone(scene: SimScene, cfg: JudgeStabilityConfig) -> Iterator[Crite
     for reference in tracking_problem(alone).objects:
         place = object_place(reference.name, batch.qpos_names)
         yield from gravity_criteria(reference, qpos[:, place], qvel[:, owners == reference.name], probes, cfg.gravity)
+
+
+def _under_load(scene: SimScene, cfg: JudgeStabilityConfig) -> Iterator[Criterion]:
+    """Every object by itself, on level ground; what falls under a load falls in an interaction."""
+    if cfg.payload_n <= 0.0:
+        return
+    from sim_envs.object_tests import POINT_NAMES, ObjectBench, ObjectTests, body_of, load_points, support_box
+
+    limits = ObjectTests(payload_n=cfg.payload_n, tilt_deg=cfg.gravity.tilt_deg, speed=cfg.gravity.speed)
+    for asset in scene.assets:
+        shape = asset.vertices, asset.faces
+        bench = ObjectBench(body_of(*shape, density_kg_m3=asset.density_kg_m3, friction=asset.friction), limits)
+        bench.stand()
+        for where, stood in zip(POINT_NAMES, bench.bear(load_points(*support_box(*shape, asset.parts), limits))):
+            what = f"{asset.name} under {cfg.payload_n:g} N in {where}"
+            yield at_most("settled", f"tilt of {what} [deg]", stood.tilt_deg, limits.tilt_deg)
+            yield at_most("settled", f"speed of {what}", stood.speed, limits.speed)
 
 
 def settle(batch: "SimBatch", qpos: Float[ndarray, "sims nq"], cfg: JudgeStabilityConfig) -> None:

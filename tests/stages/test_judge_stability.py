@@ -114,3 +114,16 @@ def test_tilted_gravity_keeps_its_length():
     tilted = tilted_gravity(np.radians(2.0), np.array([[1.0, 0.0], [0.0, -1.0]]))
     np.testing.assert_allclose(np.linalg.norm(tilted, axis=1), GRAVITY)
     np.testing.assert_allclose(np.degrees(np.arctan2(tilted[0, 0], -tilted[0, 2])), 2.0)
+
+
+@pytest.mark.parametrize(("missing", "bears"), [(None, True), (0, False)], ids=["whole", "without a leg"])
+def test_a_load_is_asked_for_where_it_is_wanted(missing, bears, tmp_path):
+    aligned = replace(sit_on_chair(), bodies=(), contacts=())
+    seat = float(aligned.assets[0].parts[4].vertices[:, 2].max())
+    if missing is not None:
+        aligned = with_object(aligned, chair_boxes(seat, missing_leg=missing))
+    judged = verdict(aligned, tmp_path, JudgeStabilityConfig(payload_n=500.0))
+    loads = [c for c in judged.criteria if "500 N" in c.name]
+    assert {c.test for c in loads} == {"settled"}
+    assert all(c.holds for c in loads) == bears
+    assert not [c for c in verdict(aligned, tmp_path).criteria if " N in " in c.name]

@@ -19,11 +19,10 @@ from hsimul3r.generator.flow.attach import AttachConfig, attach
 from hsimul3r.generator.flow.generator import density_of
 from hsimul3r.generator.flow.primitives import Primitive, bounds, convex_parts, without_mirrors
 from hsimul3r.geometry.mesh import union
-from sim_envs.object_tests import ObjectBench, ObjectTests, Stood, body_of, load_points
+from sim_envs.object_tests import POINT_NAMES, ObjectBench, ObjectTests, Stood, body_of, load_points
 
 BEARING: Final = ("seat", "top", "base", "shelf")
 """Roles that bear a load, the first that an object has; all of it where it has none of them."""
-POINT_NAMES: Final = ("the middle", "the left", "the right", "the front", "the back")
 
 
 @dataclass(frozen=True, kw_only=True)
