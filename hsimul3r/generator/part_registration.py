@@ -1,10 +1,11 @@
-"""An object of convex parts put where the photos, the floor and the people have it: x, y, turn and three extents.
+"""An object of convex parts put where the photos, the floor and the people have it: x, y, turn, width, depth,
+height of its seat or top, and height above it.
 
 The maker's own guess of turn and extents is where the search begins: coarsely from several turns, then finely with a shift for
 every view, which soaks up the cameras' errors. Energies are made as those of the parametric fit (objective.py), to be compared.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 import cma
@@ -18,10 +19,11 @@ from hsimul3r.generator.objective import XY_UNIT_M, YAW_UNIT, Crops, Weights, bo
 from hsimul3r.generator.protocol import Observation
 from hsimul3r.generator.registration import SIZE_UNIT, Registered
 from hsimul3r.geometry.convex_sets import ConvexSet
+from hsimul3r.geometry.mesh import convex_part
 from hsimul3r.geometry.rotations import rotation_about_z
 
-PLACE_SIZE: Final = 6
-"""Search variables before the views' shifts: x, y, yaw, three extents."""
+PLACE_SIZE: Final = 7
+"""Search variables before the views' shifts: x, y, yaw, stretch of width, depth, heights below and above the knee."""
 PLUMB_LINES: Final = 0.04 * np.array([[0, 0], [1, 0], [-1, 0], [0, 1], [0, -1]])
 """What carries a body part is looked for below these points about it, so that no slit between boards is hit alone [m]."""
 
@@ -45,7 +47,7 @@ class PartRegistrationConfig:
     fine_population: int = 12
     fine_sigma: float = 0.25
     size_prior: float = 0.0015
-    """Added for every extent's squared deviation from the guess, in units of 12%."""
+    """Added for every stretch's squared deviation from the guess, in units of 12%."""
     points: float = 0.05
     """Weight of the scene points on the object."""
     point_reach_m: float = 0.05
@@ -61,6 +63,8 @@ class Guess:
     outlines: tuple[ConvexPart, ...]
     """The same with as few edges as their silhouettes need: they are drawn thousands of times."""
     yaw: float
+    knee: float
+    """Height of the seat or top: what lies below and above it is stretched apart."""
     has_front: bool
     """True where a sitter looks out of its front (-Y)."""
 
@@ -80,7 +84,7 @@ def place_coarsely(guess: Guess, observation: Observation, *, cfg: PartRegistrat
     if not crops.is_used.any():
         raise NoObject("No view has a mask of the object.")
     problem = _Problem(guess, crops, observation, cfg, has_shifts=False)
-    starts = [np.array([0, 0, 2 * np.pi * k / cfg.turns / YAW_UNIT, 0, 0, 0]) for k in range(cfg.turns)]
+    starts = [np.array([0, 0, 2 * np.pi * k / cfg.turns / YAW_UNIT, 0, 0, 0, 0]) for k in range(cfg.turns)]
     searches = [_Search(problem, z, cfg.coarse_population, cfg.coarse_sigma, seed) for z in starts]
     for search in searches:
         search.run(cfg.first_generations)
@@ -103,8 +107,9 @@ def place_finely(place: Place, observation: Observation, *, cfg: PartRegistratio
 
 def placed_parts(place: Place, observation: Observation) -> tuple[tuple[ConvexPart, ...], Registered]:
     """The parts in metres, and all their vertices with the object's frame in the world."""
-    sizes, pose = np.exp(SIZE_UNIT * place.z[3:6]), _poses(place.z[None], box_centre(observation), place.guess.yaw)[0]
-    parts = tuple(replace(part, vertices=part.vertices * sizes) for part in place.guess.parts)
+    sizes, guess = np.exp(SIZE_UNIT * place.z[3:PLACE_SIZE]), place.guess
+    pose, solid = _poses(place.z[None], box_centre(observation), guess.yaw)[0], ConvexSet.of(guess.parts, knee=guess.knee)
+    parts = tuple(convex_part(solid.stretched(part.vertices, sizes)) for part in guess.parts)
     T = np.eye(4)
     T[:3, :3] = rotation_about_z(pose[2])
     T[:2, 3] = pose[:2]
@@ -119,7 +124,7 @@ class _Problem:
         self, guess: Guess, crops: Crops, observation: Observation, cfg: PartRegistrationConfig, *, has_shifts: bool
     ):  # fmt: skip
         self.guess, self.crops, self.observation, self.cfg = guess, crops, observation, cfg
-        self.solid = ConvexSet.of(guess.outlines)
+        self.solid = ConvexSet.of(guess.outlines, knee=guess.knee)
         self.middle = box_centre(observation)
         start = np.array([*self.middle, guess.yaw])
         self.free_shifts = (
@@ -128,28 +133,29 @@ class _Problem:
         self.size = PLACE_SIZE + len(self.free_shifts)
 
     def __call__(self, z: Float[ndarray, "n size"]) -> Float[ndarray, "n"]:
-        sizes, poses = np.exp(SIZE_UNIT * z[:, 3:6]), _poses(z, self.middle, self.guess.yaw)
+        sizes, poses = np.exp(SIZE_UNIT * z[:, 3:PLACE_SIZE]), _poses(z, self.middle, self.guess.yaw)
         shifts = (z[:, PLACE_SIZE:] @ self.free_shifts).reshape(len(z), -1, 2) * self.crops.shift_unit_px[:, None]
         energy = self.solid.silhouette_energies(sizes, poses, shifts, self.crops.cameras, self.crops.counts)
         weights = self.cfg.weights
-        energy += self.cfg.size_prior * (z[:, 3:6] ** 2).sum(axis=1)
+        energy += self.cfg.size_prior * (z[:, 3:PLACE_SIZE] ** 2).sum(axis=1)
         energy += weights.shift_prior * (z[:, PLACE_SIZE:] ** 2).sum(axis=1)
         if self.observation.facing is not None and self.guess.has_front:
             energy -= weights.facing * 0.5 * (1.0 + np.cos(poses[:, 2] - self.observation.facing))
         energy -= self._carried(sizes, poses)
         return energy + self._off_points(sizes, poses)
 
-    def _carried(self, sizes: Float[ndarray, "n 3"], poses: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:
+    def _carried(self, sizes: Float[ndarray, "n 4"], poses: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:
         """Reward for every body part that finds the object at its height, as the parametric fit has it."""
         weights, total = self.cfg.weights, np.zeros(len(poses))
         for support in self.observation.supports:
-            local = _local(np.array([support.point]) + np.pad(PLUMB_LINES, ((0, 0), (0, 1))), poses) / sizes[:, None]
+            about = np.array([support.point]) + np.pad(PLUMB_LINES, ((0, 0), (0, 1)))
+            local = self.solid.unstretched(_local(about, poses), sizes)
             tops = self.solid.tops(local[..., :2].reshape(-1, 2), local[..., 2].reshape(-1))
             gaps = np.abs(tops.reshape(len(poses), -1) - local[..., 2]).min(axis=1) * sizes[:, 2] / weights.support_height_m
             total += weights.support * np.maximum(1.0 - (gaps / weights.support_cut) ** 2, 0.0)
         return total
 
-    def _off_points(self, sizes: Float[ndarray, "n 3"], poses: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:
+    def _off_points(self, sizes: Float[ndarray, "n 4"], poses: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:
         """How far scene points on the object are from its surface, mean of their distances up to the reach."""
         points, cfg = self.observation.points, self.cfg
         if not len(points):

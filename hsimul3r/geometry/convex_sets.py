@@ -1,6 +1,7 @@
 """Solids of convex parts as flat arrays for compiled code: silhouettes by scanline filling, and heights above a point.
 
-A set is stretched per axis and put on the floor thousands of times while it is registered, so it is never made a mesh again.
+A set is stretched and put on the floor thousands of times while it is registered, so it is never made a mesh again. Stretching
+has a factor for x, for y, for heights up to a knee, and for those above it.
 """
 
 from collections.abc import Sequence
@@ -31,9 +32,11 @@ class ConvexSet:
     planes: Float[ndarray, "planes 4"]
     """Outward normal n and offset d of each face: n x + d <= 0 inside."""
     plane_ends: Int[ndarray, "parts"]
+    knee: float
+    """Height up to which the third size counts, and above which the fourth does."""
 
     @classmethod
-    def of(cls, parts: Sequence[ConvexPart]) -> "ConvexSet":
+    def of(cls, parts: Sequence[ConvexPart], *, knee: float = np.inf) -> "ConvexSet":
         """The parts in their own frame."""
         vertex_ends = np.cumsum([len(part.vertices) for part in parts])
         starts = vertex_ends - [len(part.vertices) for part in parts]
@@ -42,30 +45,42 @@ class ConvexSet:
             vertices=np.concatenate([part.vertices for part in parts]).astype(float), vertex_ends=vertex_ends,
             edges=np.concatenate([one + start for one, start in zip(edges, starts)]),
             edge_ends=np.cumsum([len(one) for one in edges]),
-            planes=np.concatenate(planes), plane_ends=np.cumsum([len(one) for one in planes]),
+            planes=np.concatenate(planes), plane_ends=np.cumsum([len(one) for one in planes]), knee=knee,
         )  # fmt: skip
 
     def silhouette_energies(
-        self, sizes: Float[ndarray, "n 3"], poses: Float[ndarray, "n 3"], shifts_px: Float[ndarray, "n views 2"],
+        self, sizes: Float[ndarray, "n 4"], poses: Float[ndarray, "n 3"], shifts_px: Float[ndarray, "n views 2"],
         cameras: Float[ndarray, "views 16"], counts: LabelCounts,
     ) -> Float[ndarray, "n"]:  # fmt: skip
         """Mean over views of 1 - IoU for a population of stretched sets at (x, y, yaw); views without an object pixel are
         left out (see frusta.silhouette_energies)."""
         return _energies(
-            self.vertices, self.vertex_ends, self.edges, self.edge_ends, sizes, poses, shifts_px, cameras, counts.inside,
-            counts.outside,
+            self.vertices, self.vertex_ends, self.edges, self.edge_ends, self.knee, sizes, poses, shifts_px, cameras,
+            counts.inside, counts.outside,
         )  # fmt: skip
+
+    def stretched(self, points: Float[ndarray, "points 3"], size: Float[ndarray, "4"]) -> Float[ndarray, "points 3"]:
+        """Points of the set where stretching takes them."""
+        low, high = np.minimum(points[..., 2], self.knee), np.maximum(points[..., 2] - self.knee, 0.0)
+        return np.stack([points[..., 0] * size[0], points[..., 1] * size[1], low * size[2] + high * size[3]], axis=-1)
+
+    def unstretched(self, points: Float[ndarray, "*n points 3"], size: Float[ndarray, "*n 4"]) -> Float[ndarray, "*n points 3"]:
+        """Where points of the stretched set come from."""
+        x, y, low_z, high_z = np.moveaxis(np.asarray(size)[..., None, :], -1, 0)
+        knee = self.knee * low_z
+        low, high = np.minimum(points[..., 2], knee), np.maximum(points[..., 2] - knee, 0.0)
+        return np.stack([points[..., 0] / x, points[..., 1] / y, low / low_z + high / high_z], axis=-1)
 
     def tops(self, points: Float[ndarray, "n 2"], above: Float[ndarray, "n"]) -> Float[ndarray, "n"]:
         """Of the heights at which a plumb line through each point leaves a part upwards, the one nearest to `above`; inf where
-        it meets no part."""
+        it meets no part. The set is not stretched."""
         return _tops(self.planes, self.plane_ends, points, above)
 
-    def distances(self, points: Float[ndarray, "n 3"], size: Float[ndarray, "3"]) -> Float[ndarray, "n"]:
-        """About how far each point is from the surface of the set stretched by `size`: that of the nearest face's plane."""
-        normals = self.planes[:, :3] / size
+    def distances(self, points: Float[ndarray, "n 3"], size: Float[ndarray, "4"]) -> Float[ndarray, "n"]:
+        """About how far each point is from the surface of the stretched set: that of the nearest face's plane."""
+        normals = self.planes[:, :3] / np.asarray(size)[[0, 1, 2]]
         length = np.linalg.norm(normals, axis=1)
-        signed = (points @ normals.T + self.planes[:, 3]) / length
+        signed = (self.unstretched(points, size) @ self.planes[:, :3].T + self.planes[:, 3]) / length
         starts = np.concatenate([[0], self.plane_ends[:-1]])
         return np.abs(np.maximum.reduceat(signed, starts, axis=1).min(axis=1))
 
@@ -94,7 +109,9 @@ def _planes(part: ConvexPart) -> Float[ndarray, "planes 4"]:
 
 
 @njit(cache=True)
-def _energies(vertices, vertex_ends, edges, edge_ends, sizes, poses, shifts, cameras, inside, outside):  # noqa: ANN001, ANN202 (compiled)
+def _energies(  # noqa: ANN202 (compiled)
+    vertices, vertex_ends, edges, edge_ends, knee, sizes, poses, shifts, cameras, inside, outside  # noqa: ANN001
+):  # fmt: skip
     parts, views, height = len(vertex_ends), inside.shape[0], inside.shape[1]
     world, uv = np.empty_like(vertices), np.empty((len(vertices), 2))
     low, high = np.empty((parts, height)), np.empty((parts, height))
@@ -104,7 +121,7 @@ def _energies(vertices, vertex_ends, edges, edge_ends, sizes, poses, shifts, cam
     for v in range(views):
         used += totals[v] > 0
     for k in range(len(poses)):
-        _place(vertices, sizes[k], poses[k], world)
+        _place(vertices, knee, sizes[k], poses[k], world)
         for v in range(views):
             if totals[v] == 0:
                 continue
@@ -118,12 +135,12 @@ def _energies(vertices, vertex_ends, edges, edge_ends, sizes, poses, shifts, cam
 
 
 @njit(cache=True)
-def _place(vertices, size, pose, world):  # noqa: ANN001, ANN202 (compiled)
+def _place(vertices, knee, size, pose, world):  # noqa: ANN001, ANN202 (compiled)
     c, s = np.cos(pose[2]), np.sin(pose[2])
     for i in range(len(vertices)):
         x, y = size[0] * vertices[i, 0], size[1] * vertices[i, 1]
         world[i, 0], world[i, 1] = c * x - s * y + pose[0], s * x + c * y + pose[1]
-        world[i, 2] = size[2] * vertices[i, 2]
+        world[i, 2] = size[2] * min(vertices[i, 2], knee) + size[3] * max(vertices[i, 2] - knee, 0.0)
 
 
 @njit(cache=True)

@@ -35,7 +35,7 @@ SHAPE = Shape(
 
 def guess_of(stretch, yaw):
     parts = tuple(replace(part, vertices=part.vertices * stretch) for part in STEPS)
-    return Guess(parts=parts, outlines=parts, yaw=yaw, has_front=False)
+    return Guess(parts=parts, outlines=parts, yaw=yaw, knee=0.4 * float(stretch[2]), has_front=False)
 
 
 def test_extents_place_and_turn_come_from_the_views():
@@ -52,13 +52,25 @@ def test_extents_place_and_turn_come_from_the_views():
     assert np.concatenate([part.vertices for part in parts])[:, 2].min() == pytest.approx(0.0, abs=1e-12)
 
 
+def test_the_seat_is_raised_to_its_sitter_though_the_top_stays():
+    observation, truth = mesh_observation(2, CLEAN, SHAPE)
+    low = (box(0, 0, 0, 0.9, 0.5, 0.32), box(-0.25, 0.1, 0.32, 0.4, 0.3, 0.43))
+    guess = Guess(parts=low, outlines=low, yaw=float(truth.pose[2]), knee=0.32, has_front=False)
+    seat = placed(np.array([[0.25, 0.0, 0.4]]), truth.pose)[0]
+    seen = replace(observation, supports=(Support(kind="seat", point=seat),))
+    fine = place_finely(place_coarsely(guess, seen, cfg=CFG, seed=0), seen, cfg=CFG, seed=0)
+    parts, there = placed_parts(fine, seen)
+    assert parts[0].vertices[:, 2].max() == pytest.approx(0.4, abs=0.012)
+    assert there.vertices[:, 2].max() == pytest.approx(0.75, abs=0.03)
+
+
 def test_what_a_person_rests_on_and_scene_points_count_where_they_are():
     observation, truth = mesh_observation(4, CLEAN, SHAPE)
     guess = guess_of(np.ones(3), float(truth.pose[2]))
     top = placed(np.array([[-0.25, 0.1, 0.75]]), truth.pose)[0]
     surface = placed(sample_surface(VERTICES, FACES, 60, np.random.default_rng(0)), truth.pose)
     short = replace(CFG, fine_generations=8)
-    start = Place(guess=guess, z=np.array([*(truth.pose[:2] - box_centre(observation)) / XY_UNIT_M, 0, 0, 0, 0]), energy=1.0)
+    start = Place(guess=guess, z=np.array([*(truth.pose[:2] - box_centre(observation)) / XY_UNIT_M, 0, 0, 0, 0, 0]), energy=1.0)
 
     def energy(seen):
         return place_finely(start, seen, cfg=short, seed=0).energy

@@ -9,7 +9,7 @@ from hsimul3r.geometry.mesh import convex_part
 
 BOX = convex_part(np.array([[x, y, z] for x in (-1, 1) for y in (-0.5, 0.5) for z in (0.3, 0.5)], float))
 ABOVE = convex_part(BOX.vertices * [0.2, 1, 1] + [0, 0, 1.0])
-PAIR = ConvexSet.of([BOX, ABOVE])
+PAIR = ConvexSet.of([BOX, ABOVE], knee=0.9)
 
 
 def test_a_box_has_twelve_edges_and_six_faces():
@@ -25,9 +25,17 @@ def test_a_plumb_line_meets_the_storey_that_is_asked_for():
 
 
 def test_distances_are_those_of_the_stretched_solid():
-    size = np.array([2.0, 1.0, 3.0])
+    size = np.array([2.0, 1.0, 3.0, 3.0])
     points = np.array([[2.5, 0.0, 1.2], [0.0, 0.0, 1.0], [0.0, 0.7, 1.2]])
     assert PAIR.distances(points, size).tolist() == pytest.approx([0.5, 0.1, 0.2])
+
+
+def test_stretching_bends_at_the_knee_and_goes_back():
+    size = np.array([2.0, 0.5, 2.0, 1.0])
+    points = np.array([[1.0, 1.0, 0.5], [1.0, 1.0, 1.5]])
+    there = PAIR.stretched(points, size)
+    assert there.tolist() == [[2.0, 0.5, 1.0], [2.0, 0.5, pytest.approx(2 * 0.9 + 0.6)]]
+    assert np.allclose(PAIR.unstretched(there[None], size[None])[0], points)
 
 
 def test_silhouettes_are_those_of_the_same_frusta():
@@ -35,8 +43,8 @@ def test_silhouettes_are_those_of_the_same_frusta():
     crops = crop(observation, object_px=60, size=112)
     block = np.array([0.0, 0.0, 0.2, 0.3, 0.2, 0.0, 0.0, 0.8, 0.25, 0.1, -1.0, 0.0])
     poses, shifts = np.array([[0.1, -0.1, 0.7], truth.pose]), np.zeros((2, 4, 2))
-    solid = ConvexSet.of(frustum_parts(block[None]))
-    sizes = np.array([[1.0, 1.0, 1.0], [1.3, 0.8, 1.1]])
+    solid = ConvexSet.of(frustum_parts(block[None]), knee=0.4)
+    sizes = np.array([[1.0, 1.0, 1.0, 1.0], [1.3, 0.8, 1.1, 1.1]])
     stretched = block * [1.3, 0.8, 1.1, 1.3, 0.8, 1.3, 0.8, 1.1, 1.3, 0.8, 1, 1]
     rows = np.stack([block[None], stretched[None]])
     wanted = silhouette_energies(rows, poses, shifts, crops.cameras, crops.counts)

@@ -152,8 +152,14 @@ def _guess(sample: Sample) -> Guess:
     sharp = [replace(part, rounding=0.0) if part.rounding * part.half.min() < ROUND_M else part for part in primitives]
     return Guess(
         parts=convex_parts(primitives), outlines=convex_parts(sharp), yaw=sample.yaw,
-        has_front=any(part.role in ("back", "cushion", "post", "slat") for part in primitives),
+        knee=_knee(primitives), has_front=any(part.role in ("back", "cushion", "post", "slat") for part in primitives),
     )  # fmt: skip
+
+
+def _knee(primitives: Sequence[Primitive]) -> float:
+    """Height of the seat or top; of the whole where there is neither."""
+    tops = [part.centre[2] + part.half[2] for part in primitives if part.role in ("seat", "top")]
+    return float(np.median(tops)) if tops else float(bounds(primitives)[1][2])
 
 
 def density_of(primitives: Sequence[Primitive]) -> float:

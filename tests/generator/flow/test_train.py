@@ -1,12 +1,13 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from hsimul3r.errors import BadWeights, NoDataset
 from hsimul3r.generator.flow import train as training
-from hsimul3r.generator.flow.dataset import make_objects, write_shard
-from hsimul3r.generator.flow.evaluate import EvaluateConfig
+from hsimul3r.generator.flow.dataset import Batch, Chances, make_objects, write_shard
+from hsimul3r.generator.flow.evaluate import EvaluateConfig, evaluate
 from hsimul3r.generator.flow.network import NetworkConfig
 from hsimul3r.generator.flow.sampling import SamplingConfig
 from hsimul3r.generator.flow.train import TrainConfig, train
@@ -71,3 +72,23 @@ def test_what_does_not_fit_is_said(cfg, tmp_path):
     train(cfg)
     with pytest.raises(BadWeights, match="another training"):
         train(replace(cfg, network=NetworkConfig(width=64, blocks=2, heads=2), steps=6))
+
+
+@pytest.mark.slow
+def test_eight_objects_can_be_learnt_by_heart(tmp_path):
+    objects = make_objects(range(8), 1)
+    for split in ("train", "held_out"):
+        write_shard(tmp_path / "data" / split / "00000.npz", objects)
+    told = Chances(everything=0.0, cameras=0.0, yaw=0.0, side=0.0, size=0.0, cut_out=0.0)
+    seen = EvaluateConfig(objects=8, known=(1.0, 1.0, 1.0, 1.0), sampling=SamplingConfig(guidance=1.0, steps=8))
+    cfg = TrainConfig(
+        data=tmp_path / "data", out=tmp_path / "run", steps=150, batch=8, learning_rate=1e-2, warm_up=10, average=0.97,
+        report_every=1000, sample_every=1000, has_tensorboard=False, chances=told, evaluate=replace(seen, objects=1),
+        network=NetworkConfig(width=64, blocks=3, heads=4, eye_blocks=0),
+    )  # fmt: skip
+    network = train(cfg)
+    own = evaluate(network, objects, seen)
+    others = evaluate(network, Batch(**{**vars(objects), "tokens": np.roll(objects.tokens, 1, axis=0)}), seen)
+    assert own.f_score > max(30.0, 3 * others.f_score)
+    assert own.extent_error < 0.12 < others.extent_error
+    assert own.yaw_error_deg < 15.0
