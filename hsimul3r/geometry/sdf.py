@@ -39,6 +39,7 @@ class SignedDistanceField(Protocol):
 
 class ConvexUnion:
     """The union of convex parts. `surface` is the union's watertight boundary where it is known already; else it is computed.
+    What is known to be closed (`is_checked`, as the meshes of an artifact are) is not checked again.
 
     Raises `BadMesh` where a part is not a closed mesh with outward normals or the surface is not watertight.
     """
@@ -49,14 +50,17 @@ class ConvexUnion:
         *,
         surface: tuple[Float[ndarray, "vertices 3"], Int[ndarray, "faces 3"]] | None = None,
         name: str = "parts",
+        is_checked: bool = False,
     ):
-        for i, part in enumerate(parts):
-            require_watertight(f"{name} part {i}", part.vertices, part.faces)
+        if not is_checked:
+            for i, part in enumerate(parts):
+                require_watertight(f"{name} part {i}", part.vertices, part.faces)
         self.half_spaces = tuple(half_spaces(part) for part in parts)
         self._planes = np.concatenate(self.half_spaces)
         self._part_start = np.cumsum([0, *(len(planes) for planes in self.half_spaces)])
         vertices, faces = surface if surface is not None else union(parts, name)
-        require_watertight(name, vertices, faces)
+        if not is_checked:
+            require_watertight(name, vertices, faces)
         self._tree = _TriangleTree(vertices, faces)
 
     def query(self, points: Float[ndarray, "points 3"]) -> SignedDistances:

@@ -95,7 +95,7 @@ class Solid:
 
     @classmethod
     def of(cls, asset: ObjectAsset, poses: Float[ndarray, "poses 4 4"]) -> "Solid":
-        surface = ConvexUnion(asset.parts, surface=(asset.vertices, asset.faces), name=asset.name)
+        surface = ConvexUnion(asset.parts, surface=(asset.vertices, asset.faces), name=asset.name, is_checked=True)
         starts = np.cumsum([0, *(len(planes) for planes in surface.half_spaces)])
         return cls(name=asset.name, poses=poses, surface=surface, planes=np.concatenate(surface.half_spaces), starts=starts)
 

@@ -46,7 +46,11 @@ class SolveConfig:
     iterations: tuple[int, int] = (3, 8)
     """Least and most: more than the least only while something is entered deeper than `deepest_m`."""
     deepest_m: float = 0.006
-    cooling: float = 1.0
+    settled_rad: float = 0.02
+    """Steps shorter than this end an iteration."""
+    stalled_rad: float = 0.15
+    stalled_share: float = 0.9
+    """As do steps shorter than this that leave so much of a depth."""
     largest_rad: float = 0.6
     largest_m: float = 0.2
     """Of one step."""

@@ -28,26 +28,26 @@ def start_of(problem: Problem) -> Postures:
 
 
 def iterate(problem: Problem, at: Postures, least: int, most: int) -> Postures:
-    """Gauss-Newton steps: `least`, then up to `most` while anything is entered deeper than allowed; each at most
-    `cfg.cooling` times as long as the one before, so that two ways round an edge are not taken in turn for ever."""
-    cooling = problem.cfg.cooling
+    """Gauss-Newton steps, until they are short; at least `least`, and up to `most` while anything is entered deeper than
+    allowed and gets out."""
+    cfg, before, longest = problem.cfg, np.inf, np.inf
     for i in range(most):
         barriers = problem.barriers(at)
-        if i >= least and barriers.value.min(initial=0.0) > -problem.cfg.deepest_m:
+        depth = -float(barriers.value.min(initial=0.0))
+        is_out = depth < cfg.deepest_m or (longest < cfg.stalled_rad and depth > cfg.stalled_share * before)
+        if is_out and (longest < cfg.settled_rad or i >= least):
             break
         step = _step(problem.chain, problem.equations(at), at, barriers)
-        at = moved(problem.chain, at, _shortened(step, problem, cooling**i))
+        at, before, longest = moved(problem.chain, at, _shortened(step, problem)), depth, float(np.abs(step).max())
     return at
 
 
-def _shortened(step: Float[ndarray, "frames unknowns"], problem: Problem, factor: float) -> Float[ndarray, "frames unknowns"]:
+def _shortened(step: Float[ndarray, "frames unknowns"], problem: Problem) -> Float[ndarray, "frames unknowns"]:
     """Each frame's step at most so long that the rows' derivatives still mean something."""
     cfg = problem.cfg
     turn = np.abs(step[:, 3:]).max(axis=1)
     shift = np.abs(step[:, :3]).max(axis=1)
-    share = np.minimum(
-        1.0, factor * np.minimum(cfg.largest_rad / np.maximum(turn, 1e-12), cfg.largest_m / np.maximum(shift, 1e-12))
-    )
+    share = np.minimum(1.0, np.minimum(cfg.largest_rad / np.maximum(turn, 1e-12), cfg.largest_m / np.maximum(shift, 1e-12)))
     return step * share[:, None]
 
 
