@@ -7,7 +7,7 @@ needs mjlab 1.6 and nothing of hsimul3r:
     cfg = mjlab_scene.tracking_env_cfg(play=True)
     env = ManagerBasedRlEnv(cfg, device="cpu")
 """
-# pyright: reportMissingImports=false
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 
 import json
 from functools import partial

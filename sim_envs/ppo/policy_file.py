@@ -1,7 +1,8 @@
 """A trained policy as ONNX: normalisation, network and all that says how to connect it, in one file.
 
 Input `observation` (sims, size), output `action` (sims, 63). The metadata entry `hsimul3r_policy` is JSON: the observation's
-parts with their lengths, joints and axes of the actions, servo gains, rates and bounds.
+parts with their lengths, joints and axes of the actions, servo gains, rates and bounds. Beside it stand the entries of
+robots' policies (hsimul3r.export.policy).
 """
 
 import json
@@ -14,6 +15,7 @@ from jaxtyping import Float32
 from numpy import ndarray
 
 from hsimul3r.conventions import BODY_JOINTS
+from hsimul3r.export.policy import PolicyFacts, metadata_of
 from hsimul3r.files import write_whole_bytes
 from hsimul3r.require import require
 from hsimul3r.tracking.layout import AXES
@@ -82,9 +84,23 @@ def write_policy(agent: Agent, details: dict[str, Any], path: Path) -> None:
         [onnx.numpy_helper.from_array(np.asarray(value, np.float32), name) for name, value in tensors.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
-    helper.set_model_props(model, {METADATA: json.dumps(details)})
+    helper.set_model_props(model, {METADATA: json.dumps(details)} | metadata_of(_facts(details)))
     onnx.checker.check_model(model, full_check=True)
     write_whole_bytes(path, model.SerializeToString())
+
+
+def _facts(details: dict[str, Any]) -> PolicyFacts:
+    """The same in the words of robots' policies; targets are turns on top of the reference, so there is no default pose."""
+    return PolicyFacts(
+        joint_names=tuple(details["actions"]),
+        joint_stiffness=tuple(details["stiffness_n_m_rad"]),
+        joint_damping=tuple(details["damping_n_m_s_rad"]),
+        action_scale=(details["action_rad"],) * len(details["actions"]),
+        observation_names=tuple(details["observation"]),
+        observation_sizes=tuple(details["observation"].values()),
+        command_names=("reference",),
+        run_path=details["trained_on"],
+    )
 
 
 def _activation(helper: Any, kind: str, source: str, target: str) -> list[Any]:

@@ -21,14 +21,13 @@ def robot_surface(clip: RobotClip, frame: int) -> PaintedMesh:
     chain = chain_of(clip.robot)
     turn = matrix_from_quaternion(clip.root_quaternion[[frame]])
     at = posed(chain, clip.root_position[[frame]], turn, clip.joint_position[[frame]])
-    meshes = []
+    vertices, faces, count = [], [], 0
     for capsule in clip.robot.capsules:
-        body = chain.body(capsule.body)
-        mesh = _mesh(capsule)
-        mesh.vertices = mesh.vertices @ at.rotations[0, body].T + at.positions[0, body]
-        meshes.append(mesh)
-    whole = trimesh.util.concatenate(meshes)
-    return PaintedMesh(name=clip.robot.name, vertices=np.array(whole.vertices), faces=np.array(whole.faces), color=GREY)
+        body, mesh = chain.body(capsule.body), _mesh(capsule)
+        vertices.append(mesh.vertices @ at.rotations[0, body].T + at.positions[0, body])
+        faces.append(mesh.faces + count)
+        count += len(mesh.vertices)
+    return PaintedMesh(name=clip.robot.name, vertices=np.vstack(vertices), faces=np.vstack(faces), color=GREY)
 
 
 def _mesh(capsule: Capsule) -> trimesh.Trimesh:
