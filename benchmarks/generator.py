@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Final, Literal
 
@@ -44,7 +45,7 @@ from hsimul3r.metrics.shape import support_height, surface_likeness
 
 TAU: Final = 0.05
 """Threshold of the F-score, of the true object's longest side."""
-POINTS: Final = 4000
+POINTS: Final = 2500
 TOLD: Final = {
     "nothing": (0.0, 0.0, 0.0, 0.0),
     "cameras": (1.0, 0.0, 1.0, 0.0),
@@ -74,6 +75,11 @@ class Args:
     weights: Path = SHIPPED
     data: Path | None = None
     """Training objects to retrieve from."""
+    told: tuple[str, ...] = ("nothing", "cameras", "cameras, turn, extents")
+    """What the network is told of its crops: keys of TOLD."""
+    views: tuple[int, ...] = (1, 2, 3)
+    is_attachment_compared: bool = True
+    """Also without bringing together what nearly touches."""
     conditions: tuple[str, ...] = ("all",)
     rows: tuple[str, ...] = ("part_flow, 1 sample", "part_flow", "parametric")
     """Generators that are placed; also "retrieval"."""
@@ -101,9 +107,8 @@ def crop_rows(items: Sequence[Item], network: PartFlow, training: TrainingSet | 
     """Figures of every object by row of the table."""
     pictures = [_pictures(item, args.seed) for item in items]
     rows: dict[str, list[Row]] = {}
-    for told, known in TOLD.items():
-        for views in (1, 2, 3):
-            rows |= _drawn(items, pictures, network, known, views, f"{told}; {views} view{'s' * (views > 1)}", args)
+    for told, views in product(args.told, args.views):
+        rows |= _drawn(items, pictures, network, TOLD[told], views, f"{told}; {views} view{'s' * (views > 1)}", args)
     if training is not None:
         for name, kind in (
             ("retrieval, nearest extents", Retrieval.NEAREST),
@@ -152,6 +157,7 @@ def _drawn(
     return {
         name + label: [_figures(*one, known, cfg) | {"cpu": cpu} for one in zip(made, items, pictures)]
         for label, cfg in (("", AttachConfig()), (", not attached", AttachConfig(reach_m=0.0)))
+        if args.is_attachment_compared or not label
     }
 
 

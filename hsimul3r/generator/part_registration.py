@@ -43,8 +43,8 @@ class PartRegistrationConfig:
     coarse_sigma: float = 0.8
     survivors: int = 2
     """Turns that go on after the first generations."""
-    fine_generations: int = 50
-    fine_population: int = 12
+    fine_generations: int = 120
+    fine_population: int = 14
     fine_sigma: float = 0.25
     size_prior: float = 0.0015
     """Added for every stretch's squared deviation from the guess, in units of 12%."""
