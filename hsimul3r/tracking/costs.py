@@ -31,6 +31,8 @@ class CostWeights:
     squeeze: float = 0.0
     effort: float = 0.02
     end_velocity: float = 5.0
+    tipping: float = 10.0
+    """Of the end of a moving horizon."""
 
 
 def position_error(
@@ -61,6 +63,14 @@ def speed(qvel: Float[ndarray, "sims dofs"]) -> Float[ndarray, "sims"]:
 def velocity_error(qvel: Float[ndarray, "sims dofs"], reference: Float[ndarray, "*sims dofs"]) -> Float[ndarray, "sims"]:
     """Mean squared difference from the reference's velocity."""
     return speed(qvel - reference)
+
+
+def tipping(
+    away: Float[ndarray, "*sims 2"], velocity: Float[ndarray, "*sims 2"], height_m: float = 0.9
+) -> Float[ndarray, "*sims"]:
+    """Squared distance of where a pendulum that high would have to be caught, away + velocity sqrt(height / g): the capture
+    point of a root that is away from its reference and moves otherwise."""
+    return ((away + velocity * np.sqrt(height_m / GRAVITY)) ** 2).sum(axis=-1)
 
 
 def object_drift(position: Float[ndarray, "sims 3"], reference: Float[ndarray, "*sims 3"]) -> Float[ndarray, "sims"]:

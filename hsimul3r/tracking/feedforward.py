@@ -91,7 +91,7 @@ def turning(person: PersonReference, fps: float) -> Float[ndarray, "frames 22 3"
 
 
 def torques(person: PersonReference, footing: Footing, fps: float) -> Float[ndarray, "frames 22 3"]:
-    """What the joints must give, in their own frames [N m]; bones are points with mass."""
+    """What the joints must give, in their own frames [N m]; bones are points with mass. Zero where nothing is known to bear."""
     chain, segments = Chain.of(person), footing.segments
     frames = np.arange(0, len(person.pose), max(round(SAMPLE_S * fps), 1))
     parts = chain.points(np.arange(JOINTS), segments.centre)
@@ -99,15 +99,15 @@ def torques(person: PersonReference, footing: Footing, fps: float) -> Float[ndar
     loads = masses[:, None] * (accelerations(parts, frames, fps) + np.array([0.0, 0.0, GRAVITY]))
     found = np.zeros((len(frames), JOINTS, 3))
     for i, frame in enumerate(frames):
-        arms = parts[frame][None] - chain.p[frame][:, None]
-        torque = (CARRIES[..., None] * np.cross(arms, loads[i][None])).sum(axis=1)
         held = [s for s in footing.supports if s.bears and s.is_held[frame]]
-        if held:
-            bones = np.concatenate([support.bones for support in held])
-            places = np.concatenate([chain.at(np.array([frame])).points(s.bones, s.local)[0] for s in held])
-            force = bearing_forces(places, _costs(held), parts[frame], loads[i])
-            arms = places[None] - chain.p[frame][:, None]
-            torque -= (CARRIES[:, bones, None] * np.cross(arms, force[None])).sum(axis=1)
+        if not held:
+            continue
+        bones = np.concatenate([support.bones for support in held])
+        places = np.concatenate([chain.at(np.array([frame])).points(s.bones, s.local)[0] for s in held])
+        force = bearing_forces(places, _costs(held), parts[frame], loads[i])
+        own, borne = (points[None] - chain.p[frame][:, None] for points in (parts[frame], places))
+        torque = (CARRIES[..., None] * np.cross(own, loads[i][None])).sum(axis=1)
+        torque -= (CARRIES[:, bones, None] * np.cross(borne, force[None])).sum(axis=1)
         found[i] = np.einsum("jyx,jy->jx", chain.R[frame], torque)
     smooth = gaussian_filter1d(found, SMOOTH_SAMPLES, axis=0, mode="nearest").reshape(len(frames), -1)
     every = np.arange(len(person.pose))

@@ -61,6 +61,8 @@ class MomentCost:
     """Per person: the entries of qvel of the person and of the objects."""
     qvel: Float[ndarray, "frames nv"]
     """Of the reference."""
+    roots: Int[ndarray, "people 2"]
+    """The entries of qvel of everybody's horizontal velocity."""
     pairs: tuple[tuple[int, ...], ...]
     """Per person: all columns of the person in the contact readings."""
 
@@ -72,6 +74,7 @@ class MomentCost:
         touches = tuple(touches_of(person, problem, simulation.contact_names) for person in problem.people)
         wanted = np.array([[name in {touch.object for touch in mine} for name in objects] for mine in touches])
         wanted = wanted.reshape(len(touches), len(objects))
+        place = {name: i for i, name in enumerate(simulation.qvel_names)}
         concerns = np.where(wanted.any(axis=0), wanted, True)
         return cls(
             problem=problem,
@@ -81,6 +84,7 @@ class MomentCost:
             concerns=concerns.astype(float),
             dofs=tuple(np.flatnonzero(np.isin(owners, [person.name, *objects])) for person in problem.people),
             qvel=velocities(problem, simulation.qvel_names),
+            roots=np.array([[place[f"{person.name}/root:{c}"] for c in ("vx", "vy")] for person in problem.people], int),
             pairs=tuple(
                 tuple(i for i, name in enumerate(simulation.contact_names) if name.startswith(f"{person.name}/"))
                 for person in problem.people
@@ -112,6 +116,15 @@ class MomentCost:
         """How far from rest people and objects are."""
         _, qvel = simulation.state()
         return self.weights.end_velocity * np.stack([costs.speed(qvel[:, dofs]) for dofs in self.dofs], axis=1)
+
+    def tipping(self, simulation: Simulation, frame: int) -> Float[ndarray, "sims people"]:
+        """How far people are on their way to fall where the reference is not."""
+        frame, people = min(frame, self.problem.frames - 1), self.problem.people
+        position, _ = simulation.body_poses([f"{person.name}/{BODY_JOINTS[0]}" for person in people])
+        _, qvel = simulation.state()
+        goal = np.array([person.joints[frame, 0, :2] for person in people])
+        away = costs.tipping(position[..., :2] - goal, qvel[:, self.roots] - self.qvel[frame][self.roots])
+        return self.weights.tipping * away
 
     def _objects(self, simulation: Simulation, frame: Frame) -> Float[ndarray, "sims objects"]:
         position, quat = simulation.body_poses([reference.name for reference in self.problem.objects])

@@ -51,7 +51,7 @@ class Support:
 
 @dataclass(frozen=True, kw_only=True)
 class Footing:
-    """A person's weight and all that may bear it."""
+    """A person's weight and all that may bear it; nothing does of somebody whose feet nobody has looked at."""
 
     segments: Segments
     soles: Int[ndarray, "8"]
@@ -87,8 +87,10 @@ def _footing(
     soles = model.soles(body.betas, rest, origin).reshape(-1, 3) - model.joints(body.betas, rest, origin)[SOLE_BONES]
     blank = Footing(segments=segments(model, body.betas), soles=SOLE_BONES, sole_points=soles, supports=())
     mine = [target for target in problem.targets if target.person == person.name]
-    standing = _standing(blank, Chain.of(person), scene, body, problem, mine)
-    return replace(blank, supports=(*standing, *_touching(mine, problem)))
+    supports = (*_standing(blank, Chain.of(person), scene, body, problem, mine), *_touching(mine, problem))
+    if not any(contact.person == body.person and contact.target == FLOOR for contact in scene.contacts):
+        supports = tuple(replace(support, bears=False) for support in supports)
+    return replace(blank, supports=supports)
 
 
 def _standing(

@@ -14,6 +14,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from hsimul3r.conventions import BODY_JOINTS
+from hsimul3r.geometry.rotations import matrix_from_quaternion
 from hsimul3r.tracking.costs import CostWeights
 from hsimul3r.tracking.layout import HumanLayout
 from hsimul3r.tracking.mending import MendingConfig
@@ -39,7 +41,7 @@ class WindowConfig:
     """What is executed of a plan before the next search."""
     iterations: int = 6
     """At most; most moments of most motions need one."""
-    good_cost: float = 0.2
+    good_cost: float = 0.12
     """The search ends with the first sample that costs no more: about what a reconstruction's own errors cost."""
     control_hz: float = 30.0
     knot_s: float = 0.2
@@ -52,6 +54,8 @@ class WindowConfig:
     support_share: float = 2.0
     """First spread of the offsets of hips, knees, ankles and lowest spine in units of POSE_SCALE."""
     other_share: float = 1.0
+    lean_rad: float = 0.04
+    """Spread of turns about all ankles or hips together."""
     persistence: float = 0.7
     """Correlation of neighbouring knots in a sample: what a reconstruction has wrong stays wrong for a while."""
     cost_cap: float = 3.0
@@ -131,6 +135,21 @@ class WindowSpace:
         """What turns the reference's targets of a frame into `ctrl`, kept over all knots."""
         change = ctrl - self.reference.ctrl[frame]
         return np.stack([np.tile(change[servos], (knots, 1)) for servos in self.servos])
+
+    def leans(self, frame: int) -> Float[ndarray, "people 4 63"]:
+        """Offsets that turn the whole body about its ankles, and the trunk about its hips, each about the world's X and Y.
+
+        It is how people keep their balance, and takes many joints to say otherwise.
+        """
+        frame = min(frame, self.problem.frames - 1)
+        found = np.zeros((len(self.problem.people), 4, len(BODY_JOINTS) - 1, 3))
+        for i, person in enumerate(self.problem.people):
+            R = matrix_from_quaternion(person.quats[frame])
+            for joint, kind in enumerate(JOINT_KINDS, start=1):
+                if kind in ("ankle", "hip"):
+                    first = 0 if kind == "ankle" else 2
+                    found[i, first : first + 2, joint - 1] = R[joint, :2]
+        return found.reshape(*found.shape[:2], -1)
 
     def commands(self, samples: Float[ndarray, "sims people knots 63"], horizon: Horizon) -> Float[ndarray, "steps sims nu"]:
         """Servo targets of samples over a horizon."""
@@ -239,6 +258,7 @@ class WindowPlanner:
         while spent < self.cfg.iterations:
             spent += 1
             samples = antithetic(rng, mean, spread, self.cfg.samples, mixing=mixing)
+            samples += self.leaning(rng, mixing, horizon)
             samples[-1] = leader
             cost = self.cost(samples, start, horizon, self.coarse)
             leader = leaders(samples, cost)
@@ -248,6 +268,15 @@ class WindowPlanner:
         found = np.stack([mean, leader, (mean + best) / 2])
         found_cost = self.cost(found, start, horizon, self.fine).sum(axis=1)
         return (found[found_cost.argmin()] if found_cost.min() < known_cost.min() else best), spent
+
+    def leaning(
+        self, rng: np.random.Generator, mixing: Float[ndarray, "knots knots"], horizon: Horizon
+    ) -> Float[ndarray, "sims people knots 63"]:
+        """Random leans in mirrored pairs; none in the first sample."""
+        leans = self.space.leans(horizon.frame + len(horizon.basis) * horizon.frames // 2)
+        none = np.zeros((len(leans), len(mixing), leans.shape[1]))
+        strength = antithetic(rng, none, np.full(none.shape, self.cfg.lean_rad), self.cfg.samples, mixing=mixing)
+        return np.einsum("nikl,ild->nikd", strength, leans)
 
     def cost(
         self,
@@ -270,7 +299,9 @@ class WindowPlanner:
             capped = np.minimum(moment(simulation, frame), cfg.cost_cap)
             if frame >= self.space.problem.frames:
                 capped += np.minimum(moment.end_velocity(simulation), 1.0)
-            total += capped * (cfg.end_weight if step >= end else 1.0)
+            if step >= end:
+                capped = cfg.end_weight * capped + np.minimum(moment.tipping(simulation, frame), cfg.cost_cap)
+            total += capped
         change = ((samples / self.space.scale) ** 2).mean(axis=(-2, -1))
         cost = total / len(commands) + cfg.weights.effort * change
         return np.where(np.isfinite(cost) & ~simulation.has_diverged()[:, None], cost, 1e6)
