@@ -42,10 +42,10 @@ class Samples:
 
 @functools.cache
 def samples_of(robot: RobotDescription) -> Samples:
-    """Of all capsules but those of soles, of which one a foot and the corners are taken."""
+    """Of all capsules, of those of soles only the corners, the longest and the outermost."""
     chain = chain_of(robot)
     feet = [surface for surface in robot.surfaces if surface.part.endswith("_foot")]
-    under = {name for foot in feet for name in foot.capsules if name != _longest(robot, foot.capsules)}
+    under = {name for foot in feet for name in foot.capsules if name not in _spread(robot, foot.capsules)}
     rows = [
         (chain.body(capsule.body), point, capsule.radius_m, capsule.name)
         for capsule in robot.capsules
@@ -68,8 +68,16 @@ def along(capsule: Capsule, spacing_m: float) -> Float[ndarray, "points 3"]:
     return capsule.start + np.linspace(0, 1, count)[:, None] * (capsule.end - capsule.start)
 
 
-def _longest(robot: RobotDescription, names: Sequence[str]) -> str:
-    return max((c for c in robot.capsules if c.name in names), key=lambda c: float(np.linalg.norm(c.end - c.start))).name
+def _spread(robot: RobotDescription, names: Sequence[str]) -> set[str]:
+    """Of a sole's capsules the longest, and the outermost of those that are at least half as long."""
+
+    def length(capsule: Capsule) -> float:
+        return float(np.linalg.norm(capsule.end - capsule.start))
+
+    capsules = [capsule for capsule in robot.capsules if capsule.name in names]
+    longest = max(capsules, key=length)
+    long = sorted((c for c in capsules if length(c) >= length(longest) / 2), key=lambda c: float(c.start[1]))
+    return {longest.name, long[0].name, long[-1].name}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,10 +235,8 @@ class Touching:
 
 def too_near(pairs: Pairs, at: Postures, reach_m: float) -> Touching:
     """Pairs nearer than `reach_m`."""
-    ends = at.positions[:, pairs.body][:, :, :, None] + np.einsum(
-        "tpcij,pcej->tpcei", at.rotations[:, pairs.body], pairs.ends
-    )  # fmt: skip
-    frame, pair, distance, places = _segment_hits(np.ascontiguousarray(ends), pairs.radii, reach_m)
+    ends = at.places(np.repeat(pairs.body.ravel(), 2), pairs.ends.reshape(-1, 3)).reshape(len(at), -1, 2, 2, 3)
+    frame, pair, distance, places = _segment_hits(ends, pairs.radii, reach_m)
     return Touching(frame=frame, pair=pair, distance=distance, places=places)
 
 

@@ -98,7 +98,7 @@ class Postures:
 
     def places(self, bodies: Int[ndarray, "points"], offsets: Float[ndarray, "points 3"]) -> Float[ndarray, "frames points 3"]:
         """World places of points given in the frames of bodies."""
-        return self.positions[:, bodies] + np.einsum("tpij,pj->tpi", self.rotations[:, bodies], offsets)
+        return _places(self.rotations, self.positions, bodies, np.ascontiguousarray(offsets, np.float64))
 
 
 def posed(
@@ -140,6 +140,18 @@ def _forward(root, turn, angles, parent, position, rotation, joint, axis):  # no
                 R[t, b, i, 1] = c * v + along * y + s * (w * x - u * z)
                 R[t, b, i, 2] = c * w + along * z + s * (u * y - v * x)
     return R, p, axes
+
+
+@njit(cache=True)
+def _places(rotations, positions, bodies, offsets):  # noqa: ANN001, ANN202
+    places = np.empty((len(positions), len(bodies), 3))
+    for t in range(len(positions)):
+        for k in range(len(bodies)):
+            R, b = rotations[t, bodies[k]], bodies[k]
+            x, y, z = offsets[k]
+            for i in range(3):
+                places[t, k, i] = positions[t, b, i] + R[i, 0] * x + R[i, 1] * y + R[i, 2] * z
+    return places
 
 
 def place_jacobian(

@@ -12,10 +12,14 @@ from hsimul3r.retarget.kinematics import ROOT, Chain, Postures, posed
 from hsimul3r.retarget.normal import NormalEquations, PointRows
 from hsimul3r.retarget.problem import Problem
 
-SETS = 4
+SETS = 3
 """How often a step is taken again with other barriers and stops."""
-DAMPING = 1e-2
-"""Added to the main diagonal: the rows are in units of standard deviations, this is far weaker than any."""
+ENTERED_M = 0.004
+OVER_RAD = 0.03
+"""What a step may enter or leave without being taken again."""
+DAMPING = 3.0
+"""Added to the main diagonal: a step of 0.6 rad or m of an unknown counts as one standard deviation. It keeps what
+little decides, as the twist of a stretched arm, from being thrown to and fro."""
 
 
 def start_of(problem: Problem) -> Postures:
@@ -59,10 +63,11 @@ def _step(chain: Chain, sums: NormalEquations, at: Postures, barriers: PointRows
     stops, step = np.zeros_like(at.angles, bool), np.zeros((len(at), sums.unknowns))
     for _ in range(SETS):
         step = _stopped_step(*sums.with_points(barriers.chosen(is_entered)), stops, np.clip(step[:, ROOT:], *room))
-        after, over = sums.changed(barriers, step) < 0, (step[:, ROOT:] < room[0] - 1e-9) | (step[:, ROOT:] > room[1] + 1e-9)
-        if (after == is_entered).all() and not over.any():
+        after = sums.changed(barriers, step)
+        over = np.maximum(room[0] - step[:, ROOT:], step[:, ROOT:] - room[1])
+        if after[~is_entered].min(initial=0.0) > -ENTERED_M and over.max(initial=0.0) < OVER_RAD:
             break
-        is_entered, stops = after, stops | over
+        is_entered, stops = after < 0, stops | (over > 1e-9)
     return step
 
 
