@@ -13,9 +13,13 @@ from matplotlib.figure import Figure
 
 LABELS: Final = {
     "pd": "PD", "v2": "V2: no scene term", "v3": "V3: object's centre", "full": "full: Eq. 5",
-    "coarse": "full, certified coarsely", "window": "window: Eq. 5",
+    "coarse": "full, certified coarsely", "window_v2": "window, V2: no scene term", "window_v3": "window, V3: object's centre",
+    "window": "window: Eq. 5",
 }  # fmt: skip
-COLORS: Final = {"pd": "#9d9d9d", "v2": "#f58518", "v3": "#b279a2", "full": "#4c78a8", "coarse": "#72b7b2", "window": "#4c78a8"}
+COLORS: Final = {
+    "pd": "#9d9d9d", "v2": "#f58518", "v3": "#b279a2", "full": "#4c78a8", "coarse": "#72b7b2", "window_v2": "#f58518",
+    "window_v3": "#b279a2", "window": "#4c78a8",
+}  # fmt: skip
 ORDER: Final = ("stand", "lean", "sit", "lie", "reach", "motion")
 NOISES: Final = {
     "none": "no noise", "mixed": "joints 6 deg, root 4 deg, 4 cm", "hard": "joints 10 deg, root 7 deg, 6 cm",

@@ -31,8 +31,6 @@ class CostWeights:
     squeeze: float = 0.0
     effort: float = 0.02
     end_velocity: float = 5.0
-    tipping: float = 10.0
-    """Of the end of a moving horizon."""
 
 
 def position_error(

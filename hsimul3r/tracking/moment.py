@@ -118,13 +118,12 @@ class MomentCost:
         return self.weights.end_velocity * np.stack([costs.speed(qvel[:, dofs]) for dofs in self.dofs], axis=1)
 
     def tipping(self, simulation: Simulation, frame: int) -> Float[ndarray, "sims people"]:
-        """How far people are on their way to fall where the reference is not."""
+        """Squared way [m^2] that people are about to fall and the reference is not."""
         frame, people = min(frame, self.problem.frames - 1), self.problem.people
         position, _ = simulation.body_poses([f"{person.name}/{BODY_JOINTS[0]}" for person in people])
         _, qvel = simulation.state()
         goal = np.array([person.joints[frame, 0, :2] for person in people])
-        away = costs.tipping(position[..., :2] - goal, qvel[:, self.roots] - self.qvel[frame][self.roots])
-        return self.weights.tipping * away
+        return costs.tipping(position[..., :2] - goal, qvel[:, self.roots] - self.qvel[frame][self.roots])
 
     def _objects(self, simulation: Simulation, frame: Frame) -> Float[ndarray, "sims objects"]:
         position, quat = simulation.body_poses([reference.name for reference in self.problem.objects])

@@ -63,6 +63,8 @@ class WindowConfig:
     end_s: float = 0.2
     """Final part of the horizon, which counts `end_weight` times."""
     end_weight: float = 2.0
+    tipping: float = 10.0
+    """Weight of where people are about to fall, in that part."""
     stillness: float = 0.25
     """By how much of its cost holding still may be worse than moving on, once the motion is over."""
     weights: CostWeights = field(default_factory=lambda: CostWeights(effort=0.01))
@@ -300,7 +302,7 @@ class WindowPlanner:
             if frame >= self.space.problem.frames:
                 capped += np.minimum(moment.end_velocity(simulation), 1.0)
             if step >= end:
-                capped = cfg.end_weight * capped + np.minimum(moment.tipping(simulation, frame), cfg.cost_cap)
+                capped = cfg.end_weight * capped + np.minimum(cfg.tipping * moment.tipping(simulation, frame), cfg.cost_cap)
             total += capped
         change = ((samples / self.space.scale) ** 2).mean(axis=(-2, -1))
         cost = total / len(commands) + cfg.weights.effort * change

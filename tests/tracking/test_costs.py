@@ -66,3 +66,10 @@ def test_points_follow_their_frames():
     quat = quaternion_from_axis_angle(np.array([[[0.0, 0.0, np.pi / 2]]]))
     world = costs.points_of(np.array([[[1.0, 0, 0]]]), quat, np.array([[1.0, 0, 0]]))
     np.testing.assert_allclose(world, [[[1.0, 1.0, 0.0]]], atol=1e-12)
+
+
+def test_who_comes_back_fast_enough_does_not_tip():
+    """A pendulum that is away by x comes to rest upright when it moves back at x sqrt(g / h)."""
+    away = np.array([[0.1, 0.0], [0.1, 0.0], [0.0, 0.2]])
+    velocity = np.array([[-0.1 * np.sqrt(GRAVITY / 0.9), 0.0], [0.0, 0.0], [0.0, 0.0]])
+    np.testing.assert_allclose(costs.tipping(away, velocity), [0.0, 0.01, 0.04], atol=1e-12)

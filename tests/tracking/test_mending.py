@@ -13,8 +13,8 @@ from hsimul3r.tracking.chain import COORDINATES, JOINTS, Chain
 from hsimul3r.tracking.mending import Mending
 from hsimul3r.tracking.problem import at_rate, tracking_problem
 from hsimul3r.tracking.supports import footings, polygon
-from sim_envs import backend
 from sim_envs.contract import JUDGE
+from sim_envs.mujoco_cpu import MujocoCpu
 
 MODEL = embedded_body()
 
@@ -43,13 +43,14 @@ def beyond_m(problem, person):
     found = []
     for frame, point in zip(problem.frames, zmp):
         edges = polygon(problem.footing.area(frame))
+        assert edges is not None
         found.append((edges[:, :2] @ point + edges[:, 2]).max())
     return np.array(found)
 
 
 def test_masses_are_those_of_the_engine(standing):
     own = segments(MODEL, standing.bodies[0].betas)
-    model = backend("mujoco_cpu").load(standing, count=1, timing=JUDGE, threads=1)._model
+    model = MujocoCpu().load(standing, count=1, timing=JUDGE, threads=1)._model
     mass = np.array([model.body(f"person0/{joint}").mass[0] for joint in BODY_JOINTS])
     centre = np.array([model.body(f"person0/{joint}").ipos for joint in BODY_JOINTS])
     np.testing.assert_allclose(own.share, mass / mass.sum(), atol=0.01)
