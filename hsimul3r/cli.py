@@ -274,6 +274,21 @@ class Export(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExportG1(Command):
+    """The motion as that of a Unitree G1 (another robot by --retarget.robot), with the scene at its size, in all formats that
+    robot programs and simulators read."""
+
+    scene: tyro.conf.Positional[str | None] = None
+
+    def run(self, console: Console) -> None:
+        from hsimul3r.pipeline import export_to_robot
+
+        with self.open_run(self.scene, console) as store:
+            folder = export_to_robot(store, with_seed(self.cfg))
+        console.print(f"Export: {folder}\nWhat is what: {folder}/README.txt", highlight=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Convert(Command):
     """A file of motion in another format: of a robot between unitree-csv, mjlab, isaaclab, gmr and holosoma, of a person from
     AMASS, .amc and the estimates of other programs to AMASS."""
@@ -447,6 +462,7 @@ COMMANDS = (
     View,
     Report,
     Export,
+    ExportG1,
     Convert,
     Evaluate,
     Tables,

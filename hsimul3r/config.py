@@ -17,6 +17,7 @@ from stages.align_interaction import AlignInteractionConfig
 from stages.build_sim_scene import BuildSimSceneConfig
 from stages.calibrate_cameras import CalibrateCamerasConfig
 from stages.export_motion import ExportMotionConfig
+from stages.export_robot import ExportRobotConfig
 from stages.fit_humans import FitHumansConfig
 from stages.generate_objects import GenerateObjectsConfig
 from stages.import_motion import ImportMotionConfig
@@ -25,6 +26,7 @@ from stages.judge_stability import JudgeStabilityConfig
 from stages.perceive_objects import PerceiveObjectsConfig
 from stages.perceive_people import PerceivePeopleConfig
 from stages.reconstruct_scene import ReconstructSceneConfig
+from stages.retarget_motion import RetargetMotionConfig
 from stages.track_motion import TrackMotionConfig
 from stages.train_policy import TrainPolicyConfig
 
@@ -54,6 +56,8 @@ class PipelineConfig:
     policy: TrainPolicyConfig = field(default_factory=TrainPolicyConfig)
     verdict: JudgeStabilityConfig = field(default_factory=JudgeStabilityConfig)
     export: ExportMotionConfig = field(default_factory=ExportMotionConfig)
+    retarget: RetargetMotionConfig = field(default_factory=RetargetMotionConfig)
+    robot_export: ExportRobotConfig = field(default_factory=ExportRobotConfig)
     dsro: Annotated[DsroConfig, tyro.conf.Suppress] = field(default_factory=DsroConfig)
     """Of `dsro-finetune`, which shows these settings as its own; no stage of a run."""
 

@@ -24,6 +24,7 @@ from hsimul3r.config import PipelineConfig
 from hsimul3r.errors import RenderingUnavailable
 from hsimul3r.images import load_images
 from hsimul3r.report import write_report
+from hsimul3r.retarget.motion import RobotMotion
 from hsimul3r.run_store import RunStore
 from hsimul3r.tracking.controllers import ControllerName, controller_for
 from hsimul3r.tracking.problem import tracking_problem
@@ -33,6 +34,7 @@ from stages import (
     build_sim_scene,
     calibrate_cameras,
     export_motion,
+    export_robot,
     fit_humans,
     generate_objects,
     import_motion,
@@ -41,6 +43,7 @@ from stages import (
     perceive_objects,
     perceive_people,
     reconstruct_scene,
+    retarget_motion,
     track_motion,
     train_policy,
 )
@@ -152,6 +155,24 @@ def export(store: RunStore, cfg: PipelineConfig) -> Path:
         *_photographed(store), cfg=cfg.export,
     )  # fmt: skip
     return store.folder / "90_export"
+
+
+def export_to_robot(store: RunStore, cfg: PipelineConfig) -> Path:
+    """The simulated motion, or where nothing was simulated the scene's own, as a robot's; motion and scene in one folder."""
+    simulated = _simulated(store)
+    source = simulated or (store.load("60_aligned", AlignedScene),)
+    motion = store.stage("92_robot", RobotMotion, retarget_motion.run, *source, cfg=cfg.retarget)
+    store.stage("94_robot_export", export_robot.RobotExport, export_robot.run, motion, *simulated, cfg=cfg.robot_export)
+    return store.folder / "94_robot_export"
+
+
+def _simulated(store: RunStore) -> tuple[SimScene, Rollout] | tuple[()]:
+    """The scene and what the sampling controller made of it; nothing before `simulate`."""
+    if not (store.folder / "70_sim").is_dir():
+        return ()
+    scene = store.load("70_sim", SimScene)
+    rollout = f"80_rollout_{suited(scene)}"
+    return (scene, store.load(rollout, Rollout)) if (store.folder / rollout).is_dir() else ()
 
 
 def _photographed(store: RunStore) -> tuple:
