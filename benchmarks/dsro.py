@@ -24,7 +24,7 @@ from rich.console import Console
 
 from hsimul3r.files import fresh_folder, write_whole
 from hsimul3r.generator.dsro.command import COLUMNS
-from hsimul3r.generator.dsro.feedback_set import FeedbackSet
+from hsimul3r.generator.dsro.feedback_set import FeedbackSet, Lesson
 from hsimul3r.generator.dsro.finetune import FinetuneConfig, measure_on
 from hsimul3r.generator.dsro.images import SomeImages
 from hsimul3r.generator.dsro.losses import LossConfig
@@ -41,6 +41,7 @@ from hsimul3r.generator.flow.network import PartFlow
 Part = Literal["table", "people", "curve"]
 TEST_SEED: Final = 20_000
 RESULT: Final = "result.json"
+HOW: Final = ("as made", "attached")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +62,7 @@ ROWS: Final[Mapping[str, Row]] = {
     "literal": Row(label="DSRO: Eq. 6 literal, guarded", loss=LossConfig(kind="literal")),
     "bounded": Row(label="DSRO: bounded, beta .3", loss=LossConfig(kind="bounded")),
     "reflected": Row(label="DSRO: reflected, b .3", loss=LossConfig(kind="reflected")),
+    "reflected_far": Row(label="DSRO: reflected, b .15", loss=LossConfig(kind="reflected", b=0.15)),
     "reflected_2": Row(label="DSRO: reflected, b .3, 2 rounds", loss=LossConfig(kind="reflected"), rounds=2),
 }
 CURVES: Final[Mapping[str, LossConfig]] = {
@@ -93,8 +95,7 @@ class Args:
     """In the second round."""
     batch: int = 16
     learning_rate: float = 5e-4
-    is_attached: bool = True
-    """Which judgement is learnt from."""
+    lesson: Lesson = "attached"
     views: int = 1
     known: Known = (False, False, False, False)
     cases: Path | None = None
@@ -163,7 +164,7 @@ def tuning(args: Args, loss: LossConfig, seed: int) -> TuneConfig:
 def tune_round(network: PartFlow, images: ImageSet, cfg: TuneConfig, args: Args, folder: Path) -> None:
     """Feedback on the network's own samples, and what it teaches."""
     rollouts = feedback(network, images, args)
-    judged = FeedbackSet.of(rollouts, images.keys(), is_attached=args.is_attached)
+    judged = FeedbackSet.of(rollouts, images.keys(), args.lesson)
     tunable = TunableFlow.of(copy.deepcopy(network), images, images.keys(), CollectConfig().sampling)
     tuned = tune(tunable, judged, cfg, folder=folder)
     about = {
@@ -199,9 +200,6 @@ def tested(network: PartFlow, args: Args, seed: int) -> dict[str, dict[str, floa
     cfg = CollectConfig(seeds=args.test_samples, first_seed=TEST_SEED + 1000 * seed)
     rollouts = judged_here(network, images, cfg)
     return {how: outcome([made_of(one, images, cfg.judge, is_attached=how == "attached") for one in rollouts]) for how in HOW}
-
-
-HOW: Final = ("as made", "attached")
 
 
 def as_table(out: Path, columns: Sequence[str], result: str = RESULT, names: Mapping[str, str] = COLUMNS) -> str:
@@ -281,14 +279,14 @@ def curve(args: Args, console: Console) -> None:
     held_out = FurnitureImages(
         folder=args.data, split="held_out", count=args.curve_pictures, views=args.views, known=args.known
     )  # fmt: skip
-    judged = FeedbackSet.of(feedback(network, images, args), images.keys(), is_attached=args.is_attached)
+    judged = FeedbackSet.of(feedback(network, images, args), images.keys(), args.lesson)
     for number, (label, loss) in enumerate(CURVES.items()):
         folder = args.out / "curve" / str(number)
         if (folder / "done").exists():
             continue
         unguarded = replace(tuning(args, loss, 0), cooling=0.0, guard=None, patience=10**6)
         cfg = replace(unguarded, steps=args.curve_steps, check_every=args.curve_every)
-        measured = measure_on(held_out, FinetuneConfig(is_attached=args.is_attached))
+        measured = measure_on(held_out, FinetuneConfig(lesson=args.lesson))
         tunable = TunableFlow.of(copy.deepcopy(network), images, images.keys(), CollectConfig().sampling)
         tune(tunable, judged, cfg, folder=folder, measure=measured)
         write_whole(folder / "done", label + "\n")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import torch
@@ -12,6 +13,17 @@ from torch import Tensor
 
 from hsimul3r.errors import NothingToLearn
 from hsimul3r.generator.feedback.record import Rollout
+
+Lesson = Literal["attached", "as_made", "both"]
+"""What is learnt: to be stable after attachment, without it, or both at once: then samples that are stable as they were made
+stand against those that even attachment does not save, and the rest is left out."""
+
+
+def bit(rollout: Rollout, lesson: Lesson) -> bool | None:
+    """l of Eq. 7; None where the sample is left out."""
+    if lesson == "both":
+        return True if rollout.as_made.is_stable else None if rollout.attached.is_stable else False
+    return rollout.judgement(is_attached=lesson == "attached").is_stable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,16 +35,17 @@ class FeedbackSet:
     image: Int[ndarray, "n"]
 
     @classmethod
-    def of(cls, rollouts: Sequence[Rollout], keys: Sequence[str], *, is_attached: bool) -> "FeedbackSet":
+    def of(cls, rollouts: Sequence[Rollout], keys: Sequence[str], lesson: Lesson) -> "FeedbackSet":
         """Rollouts of images by their keys; others are left out. Raises `NothingToLearn`."""
         row = {key: i for i, key in enumerate(keys)}
-        chosen = [rollout for rollout in rollouts if rollout.image in row]
+        bits = [(rollout, bit(rollout, lesson)) for rollout in rollouts if rollout.image in row]
+        chosen = [(rollout, is_stable) for rollout, is_stable in bits if is_stable is not None]
         if not chosen:
             raise NothingToLearn("there is not one judged sample of these images")
         return cls(
-            samples=torch.from_numpy(np.stack([rollout.sample for rollout in chosen])).float(),
-            is_stable=np.array([rollout.judgement(is_attached=is_attached).is_stable for rollout in chosen]),
-            image=np.array([row[rollout.image] for rollout in chosen]),
+            samples=torch.from_numpy(np.stack([rollout.sample for rollout, _ in chosen])).float(),
+            is_stable=np.array([is_stable for _, is_stable in chosen]),
+            image=np.array([row[rollout.image] for rollout, _ in chosen]),
         )
 
     @property

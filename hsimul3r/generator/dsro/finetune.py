@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from hsimul3r.generator.dsro.feedback_set import FeedbackSet
+from hsimul3r.generator.dsro.feedback_set import FeedbackSet, Lesson
 from hsimul3r.generator.dsro.images import SomeImages
 from hsimul3r.generator.dsro.outcome import judged_here, likely_score
 from hsimul3r.generator.dsro.trainer import Measure, TuneConfig, tune
@@ -37,8 +37,8 @@ class FinetuneConfig:
     """Each has its share of the images to itself."""
     collect: CollectConfig = field(default_factory=CollectConfig)
     tune: TuneConfig = field(default_factory=TuneConfig)
-    is_attached: bool = True
-    """Whether an object is judged after its parts were attached, as the pipeline uses it, or as it was sampled."""
+    lesson: Lesson = "attached"
+    """The pipeline uses objects after their parts were attached."""
     check_seeds: int = 5
     """Samples of each held-out image whenever tuning is measured."""
 
@@ -82,7 +82,7 @@ def measure_on(images: ImageSet, cfg: FinetuneConfig) -> Measure:
     def measure(model: "PeftModel") -> Mapping[str, float]:
         network = merged(copy.deepcopy(model))
         assert isinstance(network, PartFlow)
-        return likely_score(judged_here(network, images, sampled), is_attached=cfg.is_attached)
+        return likely_score(judged_here(network, images, sampled), is_attached=cfg.lesson != "as_made")
 
     return measure
 
@@ -94,7 +94,7 @@ def _round(
     own, keys = round_folder(folder, number), images.keys()
     own.mkdir(parents=True, exist_ok=True)
     rollouts = collect(network, images, RolloutStore(folder / ROLLOUTS), cfg.collect, progress).rollouts
-    feedback = FeedbackSet.of(rollouts, keys, is_attached=cfg.is_attached)
+    feedback = FeedbackSet.of(rollouts, keys, cfg.lesson)
     progress.say(f"{len(rollouts)} samples, {feedback.stable_share:.0%} stable; {feedback.mixed_share:.0%} of images have both")
     settings = replace(cfg.tune, seed=cfg.tune.seed + 1000 * (number - 1))
     tunable = TunableFlow.of(copy.deepcopy(network), images, keys, cfg.collect.sampling)
