@@ -168,7 +168,9 @@ class TrainingSet:
     def placed(self, item: Item, observation: Observation, truth: Truth, seed: int) -> Candidate:
         """With the true extents and turn, its place and the rest registered as a generated object's."""
         parts = self.parts(item, Retrieval.NEAREST, seed)
-        guess = Guess(parts=parts, outlines=parts, yaw=float(truth.pose[2]), knee=float(item.extents_m[2]), has_front=False)
+        guess = Guess(
+            parts=parts, outlines=parts, yaw=float(truth.pose[2]), knee=float(item.extents_m[2]), is_seat=False, has_front=False
+        )
         cfg = PartRegistrationConfig()
         place = place_finely(place_coarsely(guess, observation, cfg=cfg, seed=seed), observation, cfg=cfg, seed=seed)
         made, there = placed_parts(place, observation)

@@ -65,6 +65,8 @@ class Guess:
     yaw: float
     knee: float
     """Height of the seat or top: what lies below and above it is stretched apart."""
+    is_seat: bool
+    """True where people sit on it: hands do not rest on it then, as in the parametric fit."""
     has_front: bool
     """True where a sitter looks out of its front (-Y)."""
 
@@ -148,6 +150,8 @@ class _Problem:
         """Reward for every body part that finds the object at its height, as the parametric fit has it."""
         weights, total = self.cfg.weights, np.zeros(len(poses))
         for support in self.observation.supports:
+            if support.kind == "hand" and self.guess.is_seat:
+                continue
             about = np.array([support.point]) + np.pad(PLUMB_LINES, ((0, 0), (0, 1)))
             local = self.solid.unstretched(_local(about, poses), sizes)
             tops = self.solid.tops(local[..., :2].reshape(-1, 2), local[..., 2].reshape(-1))

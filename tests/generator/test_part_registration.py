@@ -35,7 +35,7 @@ SHAPE = Shape(
 
 def guess_of(stretch, yaw):
     parts = tuple(replace(part, vertices=part.vertices * stretch) for part in STEPS)
-    return Guess(parts=parts, outlines=parts, yaw=yaw, knee=0.4 * float(stretch[2]), has_front=False)
+    return Guess(parts=parts, outlines=parts, yaw=yaw, knee=0.4 * float(stretch[2]), is_seat=False, has_front=False)
 
 
 def test_extents_place_and_turn_come_from_the_views():
@@ -55,7 +55,7 @@ def test_extents_place_and_turn_come_from_the_views():
 def test_the_seat_is_raised_to_its_sitter_though_the_top_stays():
     observation, truth = mesh_observation(2, CLEAN, SHAPE)
     low = (box(0, 0, 0, 0.9, 0.5, 0.32), box(-0.25, 0.1, 0.32, 0.4, 0.3, 0.43))
-    guess = Guess(parts=low, outlines=low, yaw=float(truth.pose[2]), knee=0.32, has_front=False)
+    guess = Guess(parts=low, outlines=low, yaw=float(truth.pose[2]), knee=0.32, is_seat=False, has_front=False)
     seat = placed(np.array([[0.25, 0.0, 0.4]]), truth.pose)[0]
     seen = replace(observation, supports=(Support(kind="seat", point=seat),))
     fine = place_finely(place_coarsely(guess, seen, cfg=CFG, seed=0), seen, cfg=CFG, seed=0)

@@ -150,9 +150,10 @@ def _is_solid(primitives: Sequence[Primitive]) -> bool:
 def _guess(sample: Sample) -> Guess:
     primitives = sample.made.primitives
     sharp = [replace(part, rounding=0.0) if part.rounding * part.half.min() < ROUND_M else part for part in primitives]
+    roles = {part.role for part in primitives}
     return Guess(
-        parts=convex_parts(primitives), outlines=convex_parts(sharp), yaw=sample.yaw,
-        knee=_knee(primitives), has_front=any(part.role in ("back", "cushion", "post", "slat") for part in primitives),
+        parts=convex_parts(primitives), outlines=convex_parts(sharp), yaw=sample.yaw, knee=_knee(primitives),
+        is_seat="seat" in roles, has_front=not roles.isdisjoint(("back", "cushion", "post", "slat")),
     )  # fmt: skip
 
 
