@@ -9,6 +9,7 @@ from hsimul3r.benchmark.interactions import lean_on_table, sit_on_chair, with_no
 from hsimul3r.body.model import embedded_body
 from hsimul3r.conventions import BODY_JOINTS, SMPLX_JOINTS
 from hsimul3r.errors import NotForMotions
+from hsimul3r.geometry.rotations import matrix_from_quaternion
 from hsimul3r.progress import Progress
 from hsimul3r.tracking.controllers import controller_for
 from hsimul3r.tracking.criteria import InteractionThresholds, interaction_criteria
@@ -91,6 +92,27 @@ def test_without_offsets_the_servos_are_asked_for_the_reference_at_the_end_of_ea
     np.testing.assert_allclose(space.offsets_of(reference[0] + 0.2, 0, 3), np.full((1, 3, 63), 0.2))
 
 
+def test_leaning_turns_ankles_then_hips_about_the_axes_of_the_world(rising):
+    simulation = backend("mujoco_cpu").load(rising, count=1, timing=PLAN, threads=1)
+    problem = at_rate(tracking_problem(rising), 60.0)
+    leans = WindowSpace.of(problem, simulation, QUICK).leans(10).reshape(4, 21, 3)
+    for joint in ("left_ankle", "right_ankle", "left_hip", "right_hip"):
+        bone = BODY_JOINTS.index(joint)
+        turned = leans[:, bone - 1] @ matrix_from_quaternion(problem.people[0].quats[10, bone]).T
+        wanted = np.zeros((4, 3))
+        wanted[[0, 1] if joint.endswith("ankle") else [2, 3]] = np.eye(3)[:2]
+        np.testing.assert_allclose(turned, wanted, atol=1e-9)
+    assert np.count_nonzero(leans.any(axis=(0, 2))) == 4
+
+
+def test_leads_are_added_to_what_the_servos_are_asked(rising):
+    simulation = backend("mujoco_cpu").load(rising, count=1, timing=PLAN, threads=1)
+    problem = at_rate(tracking_problem(rising), 60.0)
+    lead = np.random.default_rng(0).normal(0, 0.1, (problem.frames, 63))
+    plain, leading = (WindowSpace.of(problem, simulation, QUICK, leads) for leads in ((), (lead,)))
+    np.testing.assert_allclose((leading.reference.ctrl - plain.reference.ctrl)[:, leading.servos[0]], lead)
+
+
 def tracked(scene, tmp_path, **changes):
     cfg = track_motion.TrackMotionConfig(**{"controller": "window", "window": QUICK, "rest_s": 0.2, "threads": 1, **changes})
     return track_motion.run(scene, cfg=cfg, out=tmp_path, progress=Progress(None)), cfg
@@ -129,23 +151,38 @@ def test_what_was_executed_is_what_a_fresh_simulation_replays(rising, rollout, t
     assert replay(rollout, problem, judge, cfg) == rollout.replay_hash
 
 
-def searched(scene, threads):
-    """Costs of the same samples, and what a search finds, from a state of the motion."""
+def planned(scene, threads, cfg=QUICK):
+    """A planner of a motion."""
     problem, batch = at_rate(tracking_problem(scene), 60.0), backend("mujoco_cpu")
     coarse, fine = (batch.load(scene, count=c, timing=t, threads=threads) for c, t in ((8, PLAN), (CANDIDATES, JUDGE)))
-    planner = WindowPlanner(
-        space=WindowSpace.of(problem, coarse, QUICK),
-        cfg=QUICK,
+    return WindowPlanner(
+        space=WindowSpace.of(problem, coarse, cfg),
+        cfg=cfg,
         soft_start=SoftStart(),
         fps=60.0,
-        coarse=Rehearsal.of(problem, coarse, QUICK.weights),
-        fine=Rehearsal.of(problem, fine, QUICK.weights),
+        coarse=Rehearsal.of(problem, coarse, cfg.weights),
+        fine=Rehearsal.of(problem, fine, cfg.weights),
     )
+
+
+def searched(scene, threads):
+    """Costs of the same samples, and what a search finds, from a state of the motion."""
+    planner = planned(scene, threads)
     horizon = planner.horizon(6)
     samples = np.random.default_rng(0).normal(0, 0.05, (8, 1, horizon.basis.shape[1], 63))
-    start = scene.qpos, np.zeros(len(coarse.qvel_names))
+    start = scene.qpos, np.zeros(len(planner.coarse.simulation.qvel_names))
     found, _ = planner.search(np.random.default_rng(0), start, samples[0], horizon)
     return planner.cost(samples, start, horizon, planner.coarse), found
+
+
+def test_what_is_good_already_is_not_searched_for(rising):
+    planner = planned(rising, 1, replace(QUICK, good_cost=np.inf))
+    horizon = planner.horizon(6)
+    start = rising.qpos, np.zeros(len(planner.coarse.simulation.qvel_names))
+    wild = np.full((1, horizon.basis.shape[1], 63), 0.5)
+    found, iterations = planner.search(np.random.default_rng(0), start, wild, horizon)
+    assert iterations == 0
+    np.testing.assert_array_equal(found, 0.0)
 
 
 def test_the_search_is_the_same_at_any_thread_count(rising):
