@@ -23,7 +23,7 @@ class RetargetMotionConfig:
     """By default the first."""
     fps: float = 30.0
     """Simulated motions are thinned to about this rate."""
-    retarget: RetargetConfig = field(default_factory=RetargetConfig)
+    method: RetargetConfig = field(default_factory=RetargetConfig)
 
 
 def run(
@@ -55,6 +55,6 @@ def run(
         licences=(*scene.provenance.licences, f"{robot.name}: {robot.licence}"),
     )
     with progress.bar(f"retargeting to {robot.name}", 1) as advance:
-        motion = retarget(source, robot, cfg=cfg.retarget, name=cfg.robot, provenance=provenance)
+        motion = retarget(source, robot, cfg=cfg.method, name=cfg.robot, provenance=provenance)
         advance(1.0)
     return motion
