@@ -198,7 +198,7 @@ class Mending:
             blocks[: count - apart, apart] += np.diagonal(prior, apart)[:, None, None] * np.diag(1 / SCALE**2)
         before, after = _neighbours(len(self.frames))
         for i, sample in enumerate(rows):
-            if not sample:
+            if not any(len(row.residual) for row in sample):
                 continue
             residual, by = (np.concatenate([getattr(row, name) for row in sample]) for name in ("residual", "by"))
             weights = self.basis[self.frames[[before[i], i, after[i]]]]

@@ -122,3 +122,14 @@ def test_who_is_balanced_is_hardly_changed(standing):
     problem = mending(leaned(standing, 20))
     once = replace(problem, person=problem.solve())
     assert np.linalg.norm(once.solve().joints - once.person.joints, axis=-1).mean() < 0.01
+
+
+def test_who_is_in_the_air_for_a_while_is_mended_before_and_after(standing):
+    lifted = replace(standing, contacts=tuple(replace(contact, last=9) for contact in standing.contacts))
+    problem = mending(leaned(lifted, 20))
+    after = problem.solve()
+    assert len(problem.footing.area(0)) and not len(problem.footing.area(40))
+    assert problem.areas[-1] is None and np.isfinite(after.joints).all()
+    support = problem.footing.supports[0]
+    x = chain_of(after, problem.footing).points(support.bones, support.local)
+    assert np.abs(x - support.goal)[support.is_held].max() < 0.03
