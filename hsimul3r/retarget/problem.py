@@ -42,8 +42,8 @@ class SolveConfig:
     coarse_step: int = 3
     """Every how manieth frame is solved first."""
     start_iterations: int = 6
-    coarse_iterations: tuple[int, int] = (4, 12)
-    iterations: tuple[int, int] = (2, 5)
+    coarse_iterations: tuple[int, int] = (4, 14)
+    iterations: tuple[int, int] = (2, 8)
     """Least and most: more than the least only while something is entered deeper than `deepest_m`."""
     deepest_m: float = 0.007
     settled_rad: float = 0.05

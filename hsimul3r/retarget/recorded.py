@@ -61,7 +61,7 @@ def _contacts(
         if owner != human or part not in CONTACT_PARTS:
             continue
         force = rollout.contact_force_n[frames, i]
-        for first, last in _intervals(force > least_n, round(PAUSE_S * body.fps), round(LEAST_S * body.fps)):
+        for first, last in intervals_of(force > least_n, round(PAUSE_S * body.fps), round(LEAST_S * body.fps)):
             early = slice(first, min(first + max(round(LEAST_S * body.fps), 1), last + 1))
             bears = force[early] > least_n
             point = rollout.contact_point[frames[early], i][bears].mean(axis=0)
@@ -69,7 +69,7 @@ def _contacts(
     return tuple(found)
 
 
-def _intervals(is_on: Bool[ndarray, "frames"], pause: int, least: int) -> list[tuple[int, int]]:
+def intervals_of(is_on: Bool[ndarray, "frames"], pause: int, least: int) -> list[tuple[int, int]]:
     """(first, last) of runs of true, short pauses and then short runs left out."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], is_on.astype(int), [0]])))
     joined: list[tuple[int, int]] = []

@@ -21,6 +21,9 @@ from hsimul3r.retarget.robot import RobotDescription
 
 PRIOR_M: Final = 0.3
 """A height by so much share wrong counts as a contact by so many metres."""
+BEARING: Final = ("buttocks", "hand", "forearm")
+"""Parts whose height says how high what they touch should be: thighs slope, backs touch sideways, feet are where the legs end.
+Of what is sat on only the seat counts."""
 LEAST_M: Final = 0.1
 """Contacts below this say nothing of an object's height."""
 LARGEST: Final = 1.3
@@ -38,6 +41,7 @@ def fitted_scales(
     scales = {}
     for name, poses in paths.items():
         touched = [contact for contact in contacts if contact.target == name]
+        touched = [contact for contact in touched if contact.part == "buttocks"] or touched
         pairs = [pair for contact in touched for pair in _heights(contact, poses, robot, at, scene)]
         factor = scene
         if pairs:
@@ -55,7 +59,7 @@ def _heights(
     T = poses[contact.first] if len(poses) > 1 else poses[0]
     own = float((T[:3, :3].T @ (contact.point - T[:3, 3]))[2])
     surface = robot.surface(contact.part)
-    if surface is None or contact.part == "back" or own < LEAST_M or contact.part.endswith("_foot"):
+    if surface is None or own < LEAST_M or contact.part.split("_")[-1] not in BEARING:
         return []
     samples = samples_of(robot)
     chosen = samples.of(surface.capsules)
