@@ -214,6 +214,37 @@ class BodySequence:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PersonTrack:
+    """One person as a network saw it in a video: SMPL-X parameters of the licensed body, in the frame of the first camera."""
+
+    person: int
+    frames: Int[ndarray, "frames"]
+    """Rows of the video's cameras in which the person was seen, rising."""
+    pose: Float[ndarray, "frames 55 3"]
+    head: Float[ndarray, "frames 3"]
+    """Place of the head joint."""
+    betas: Float[ndarray, "frames 10"]
+    score: Float[ndarray, "frames"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoScene(Artifact):
+    """What a recurrent network saw of a video, frame by frame, in the frame of the first camera and the network's metres."""
+
+    name: str
+    fps: float
+    """Of the frames that were looked at."""
+    numbers: Int[ndarray, "frames"]
+    """Their places in the video."""
+    cameras: Cameras
+    """One a frame."""
+    dense: tuple[DenseView, ...]
+    """Of some of the frames."""
+    people: tuple[PersonTrack, ...]
+    report: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class HumanMotion(Artifact):
     """All people, and the scene rescaled by their statures: use these cameras and points from here on."""
 

@@ -53,22 +53,27 @@ class Command:
 
 @dataclass(frozen=True, kw_only=True)
 class Reconstruct(Command):
-    """Photos to an aligned, metric scene of people and objects."""
+    """Photos, or a video, to an aligned, metric scene of people and objects."""
 
     scene: tyro.conf.Positional[str]
-    """A shipped sample, or a folder of 2 to 16 photos of one moment."""
+    """A shipped sample, a folder of 2 to 16 photos of one moment, or a video (that takes your weights: docs/models.md)."""
 
     def run(self, console: Console) -> None:
-        from hsimul3r.pipeline import reconstruct
+        from hsimul3r.pipeline import reconstruct, reconstruct_video
         from hsimul3r.report import write_report
+        from hsimul3r.video import copy_video, is_video
 
-        photos = find_scene(self.scene)
-        cfg = with_seed(self.cfg)
-        with RunStore(new_run(self.runs, photos), Progress(console)) as store:
-            (store.folder / "source").write_text(str(photos.resolve()))
+        source = find_scene(self.scene)
+        cfg, of_video = with_seed(self.cfg), source.is_file() and is_video(source)
+        named = source.with_suffix("") if of_video else source
+        with RunStore(new_run(self.runs, named, source), Progress(console)) as store:
+            (store.folder / "source").write_text(str(source.resolve()))
             save_config(cfg, store.folder / "config.yaml")
             remember_run(self.runs, store.folder.name)
-            reconstruct(photos, store, cfg)
+            if of_video:
+                reconstruct_video(copy_video(source, store.folder / "video"), store, cfg)
+            else:
+                reconstruct(source, store, cfg)
             report = write_report(store.folder)
         console.print(f"Scene: {store.folder}/60_aligned\nReport: {report}\nNext: make simulate", highlight=False)
 

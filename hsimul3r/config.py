@@ -19,7 +19,9 @@ from stages.calibrate_cameras import CalibrateCamerasConfig
 from stages.export_motion import ExportMotionConfig
 from stages.export_robot import ExportRobotConfig
 from stages.fit_humans import FitHumansConfig
+from stages.follow_people import FollowPeopleConfig
 from stages.generate_objects import GenerateObjectsConfig
+from stages.ground_video import GroundVideoConfig
 from stages.import_motion import ImportMotionConfig
 from stages.ingest_capture import IngestCaptureConfig
 from stages.judge_stability import JudgeStabilityConfig
@@ -29,6 +31,7 @@ from stages.reconstruct_scene import ReconstructSceneConfig
 from stages.retarget_motion import RetargetMotionConfig
 from stages.track_motion import TrackMotionConfig
 from stages.train_policy import TrainPolicyConfig
+from stages.watch_video import WatchVideoConfig
 
 Config = TypeVar("Config")
 
@@ -51,6 +54,10 @@ class PipelineConfig:
     alignment: AlignInteractionConfig = field(default_factory=AlignInteractionConfig)
     motion: ImportMotionConfig = field(default_factory=ImportMotionConfig)
     """Of a captured motion in place of photos."""
+    video: WatchVideoConfig = field(default_factory=WatchVideoConfig)
+    """Of a video in place of photos."""
+    ground: GroundVideoConfig = field(default_factory=GroundVideoConfig)
+    follow: FollowPeopleConfig = field(default_factory=FollowPeopleConfig)
     sim_scene: BuildSimSceneConfig = field(default_factory=BuildSimSceneConfig)
     tracking: TrackMotionConfig = field(default_factory=TrackMotionConfig)
     policy: TrainPolicyConfig = field(default_factory=TrainPolicyConfig)
@@ -73,7 +80,7 @@ def chosen_models(config: PipelineConfig) -> tuple[str, ...]:
     """Names in the catalogue of the users' models that a configuration would run."""
     choices = (
         config.people.pose, config.people.skeleton, config.cameras.photo, config.object_views.segmenter,
-        config.object_views.detector,
+        config.object_views.detector, config.video.model,
     )  # fmt: skip
     by_path = {
         "hmr2": config.people.results, "dust3r": config.cameras.dust3r.weights, "gen3r": config.cameras.gen3r.results

@@ -19,6 +19,7 @@ from hsimul3r.artifacts import (
     SceneGeometry,
     SimScene,
     StabilityVerdict,
+    VideoScene,
 )
 from hsimul3r.config import PipelineConfig
 from hsimul3r.errors import RenderingUnavailable
@@ -36,7 +37,9 @@ from stages import (
     export_motion,
     export_robot,
     fit_humans,
+    follow_people,
     generate_objects,
+    ground_video,
     import_motion,
     ingest_capture,
     judge_stability,
@@ -46,6 +49,7 @@ from stages import (
     retarget_motion,
     track_motion,
     train_policy,
+    watch_video,
 )
 
 
@@ -89,6 +93,13 @@ def place_objects(motion: HumanMotion, views: ObjectViews, store: RunStore, cfg:
 def import_captured(motion: Path, store: RunStore, cfg: PipelineConfig) -> AlignedScene:
     """A captured motion, in a folder with its files, in place of photos."""
     return store.stage("60_aligned", AlignedScene, import_motion.run, motion, cfg=cfg.motion)
+
+
+def reconstruct_video(video: Path, store: RunStore, cfg: PipelineConfig) -> AlignedScene:
+    """A video, alone in a folder, seen by a recurrent network: cameras, scene, and a person's motion with its furniture."""
+    seen = store.stage("20_video", VideoScene, watch_video.run, video, cfg=cfg.video)
+    scene = store.stage("30_scene", SceneGeometry, ground_video.run, seen, cfg=cfg.ground)
+    return store.stage("60_aligned", AlignedScene, follow_people.run, seen, scene, cfg=cfg.follow)
 
 
 def simulate(store: RunStore, cfg: PipelineConfig) -> Simulation:

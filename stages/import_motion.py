@@ -1,6 +1,5 @@
 """A captured or estimated motion as a scene: our body moving as captured, and the furniture that it must have rested on."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,10 +10,9 @@ from hsimul3r.artifacts import AlignedScene, BodySequence, Provenance, ScaleSour
 from hsimul3r.body.model import SmplxFormatBody, embedded_body
 from hsimul3r.conventions import SMPLX_JOINTS
 from hsimul3r.errors import BadMotion
-from hsimul3r.geometry.cameras import no_cameras
-from hsimul3r.geometry.tracks import no_tracks
-from hsimul3r.interaction.contacts_from_motion import Moves, Rest, RestConfig, floor_height, rests_of
-from hsimul3r.interaction.supports import SupportConfig, Supports, build_supports
+from hsimul3r.interaction.contacts_from_motion import RestConfig
+from hsimul3r.interaction.motion_scene import motion_scene, on_floor
+from hsimul3r.interaction.supports import SupportConfig
 from hsimul3r.motions.amass import read_amass_motion
 from hsimul3r.motions.asfamc import read_amc, read_asf
 from hsimul3r.motions.correspondence import targets_of
@@ -52,21 +50,8 @@ def run(source: Path, *, cfg: ImportMotionConfig, out: Path, progress: Progress)
 
     Raises `BadMotion`, `BadForeignFile`, `UnsafeFile`, `NotFinite`.
     """
-    model = embedded_body()
     body, provenance = read_motion(source, cfg=cfg, progress=progress)
-    moves = Moves.of(model, body)
-    rests = rests_of(moves, cfg.rest)
-    supports = build_supports(moves, rests, model.faces, person=body.person, cfg=cfg.supports)
-    return AlignedScene(
-        provenance=provenance,
-        body_model=model.name,
-        bodies=(body,),
-        assets=supports.assets,
-        contacts=supports.contacts,
-        cameras=no_cameras(),
-        tracks=no_tracks(),
-        report=dict(_report(body, rests, supports)),
-    )
+    return motion_scene(body, provenance, rest=cfg.rest, supports=cfg.supports)
 
 
 def read_motion(source: Path, *, cfg: ImportMotionConfig, progress: Progress) -> tuple[BodySequence, Provenance]:
@@ -80,13 +65,6 @@ def read_motion(source: Path, *, cfg: ImportMotionConfig, progress: Progress) ->
             advance(1.0)
         provenance = _provenance("motion capture", "given", (TERMS,))
     return on_floor(model, read, cfg.rest), provenance
-
-
-def on_floor(model: SmplxFormatBody, body: BodySequence, cfg: RestConfig) -> BodySequence:
-    """The floor at z = 0, the origin below the pelvis in the first frame."""
-    floor = floor_height(Moves.of(model, body), cfg)
-    pelvis = model.joints(body.betas, body.pose[0], body.transl[0])[SMPLX_JOINTS.index("pelvis")]
-    return replace(body, transl=body.transl - [*pelvis[:2], floor], report={**body.report, "floor_m": floor})
 
 
 def _provenance(adapter: str, scale_source: ScaleSource, licences: tuple[str, ...]) -> Provenance:
@@ -125,14 +103,3 @@ def _part(source: Path, body: BodySequence, cfg: ImportMotionConfig) -> BodySequ
     if len(pose) < 2:
         raise BadMotion(source, f"it holds {len(body.pose) / body.fps:.1f} s, nothing between {cfg.start_s} and {cfg.end_s} s")
     return replace(body, pose=pose, transl=transl)
-
-
-def _report(body: BodySequence, rests: tuple[Rest, ...], supports: Supports) -> Mapping[str, float]:
-    return {
-        **body.report,
-        "rests": len(rests),
-        "rests_on_floor": sum(rest.is_on_floor for rest in rests),
-        "rests_without_support": len(supports.unsupported),
-        "grips": sum(rest.needs_grip for rest in rests),
-        "furniture_mass_kg": sum(asset.mass_kg for asset in supports.assets),
-    }

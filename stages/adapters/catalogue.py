@@ -46,11 +46,13 @@ CATALOGUE: Final[tuple[ModelCard, ...]] = (
     ),
     ModelCard(
         name="cut3r", gives="cameras and points of a video, frame by frame", licence=NC, terms="restricted",
-        parameters="793 M", file="cut3r_512_dpt_4_64.pth", source="CUT3R/CUT3R (GitHub)", option="",
+        parameters="793 M", file="cut3r_512_dpt_4_64.pth", source="CUT3R/CUT3R (GitHub)",
+        option="video.model.weights",
     ),
     ModelCard(
         name="human3r", gives="cameras, points and SMPL-X people of a video", licence=NC, terms="restricted",
-        parameters="", file="human3r.pth", source="fanegg/Human3R (GitHub)", option="",
+        parameters="", file="human3r.pth", source="fanegg/Human3R (GitHub)",
+        option="video.model.weights",
     ),
     ModelCard(
         name="hmr2", gives="SMPL pose of one person in a box", licence="MIT (code); SMPL body: non-commercial",

@@ -1,19 +1,22 @@
 """Which model does a job, and where the user's weights of it are: chosen in the config, opened here."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
 from jaxtyping import UInt8
 from numpy import ndarray
+from torch import Tensor
 
 from hsimul3r.body.licensed import load_licensed_body
 from hsimul3r.conventions import OBJECT_CATEGORIES
 from hsimul3r.perception.segmenter import Segmenter
-from stages.adapters import nanodet
+from stages.adapters import cut3r, human3r, nanodet
 from stages.adapters.catalogue import NAMES, weights_path, weights_place
+from stages.adapters.cut3r import Cut3rStream, Sight, load_cut3r
 from stages.adapters.hmr2 import Hmr2Model
+from stages.adapters.human3r import Human3rStream, load_human3r
 from stages.adapters.nanodet import Detection
 from stages.adapters.photo_rig import PhotoModel
 from stages.adapters.sat_hmr import SatHmrModel
@@ -98,6 +101,30 @@ class PhotoChoice(_Choice):
         return (*(() if self.results else super().files()), weights_place("smpl", self.smpl))
 
 
+@dataclass(frozen=True, kw_only=True)
+class VideoChoice:
+    """What sees cameras, scene and, Human3R, people in a video, frame by frame."""
+
+    kind: Literal["none", "cut3r", "human3r"] = "none"
+    weights: str = ""
+    """The published checkpoint."""
+    device: str = "cpu"
+    size: int = 512
+    """What the checkpoint was trained for: 512 or 224."""
+    is_gated: bool = False
+    """TTT3R's rule for long videos: each token of the state takes up as much as it looked at the frame."""
+
+
+class VideoStream(Protocol):
+    """Frames in, in their order, one by one."""
+
+    def watch(self, photo: UInt8[ndarray, "height width 3"]) -> Sight: ...
+
+    def kept(self) -> dict[str, Tensor]: ...
+
+    def restore(self, kept: Mapping[str, Tensor]) -> None: ...
+
+
 def open_segmenter(choice: SegmenterChoice) -> Segmenter | None:
     """None for colours. Raises `WeightsNotGiven`, `BadWeights`, `WrongWeights`, `UnsafeWeights`."""
     match choice.kind:
@@ -149,3 +176,15 @@ def open_photo_model(choice: PhotoChoice) -> PhotoModel | None:
         return PhotoModel(name=choice.kind, network=network, smpl=load_licensed_body(weights_path("smpl", choice.smpl)))
     network = SatHmrModel.load(weights_path(choice.kind, choice.weights), choice.kind, device=choice.device)
     return PhotoModel(name=choice.kind, network=network, smpl=load_licensed_body(weights_path("smpl", choice.smpl)))
+
+
+def open_video_model(choice: VideoChoice) -> tuple[VideoStream, tuple[str, ...]] | None:
+    """The stream and its licences; None where none is chosen. Raises as `open_segmenter` does."""
+    if choice.kind == "none":
+        return None
+    path = weights_path(choice.kind, choice.weights)
+    if choice.kind == "cut3r":
+        network = load_cut3r(path, device=choice.device)
+        return Cut3rStream(network, size=choice.size, is_gated=choice.is_gated), cut3r.LICENCES
+    people = load_human3r(path, device=choice.device)
+    return Human3rStream(people, size=choice.size, is_gated=choice.is_gated), human3r.LICENCES

@@ -4,7 +4,7 @@ People are SMPL-X in the first camera's frame, with identities over the video. T
 are never part of the project.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -12,35 +12,19 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
 from numpy import ndarray
+from torch import Tensor
 
 from hsimul3r.conventions import SMPLX_JOINTS
 from hsimul3r.geometry.rotations import axis_angle_from_matrix
-from stages.adapters.cut3r import SeenFrame, seen_frame
+from stages.adapters.cut3r import SeenFrame, SeenPerson, Sight, pack_state, seen_frame, unpack_state
 from stages.adapters.networks.checkpoints import Precision, load_network
-from stages.adapters.networks.human3r_net import Human3r, SeenPeople
+from stages.adapters.networks.human3r_net import Human3r, Human3rState, Pool, SeenPeople
 from stages.adapters.networks.pictures import prepare
 from stages.adapters.networks.sizes import human3r_sizes
 
 LICENCES = ("Human3R weights: CC BY-NC-SA 4.0, non-commercial",)
 NETWORK_JOINTS: Final = (*(n for n in SMPLX_JOINTS if n not in ("jaw", "left_eye_smplhf", "right_eye_smplhf")), "jaw")
 """The order of the network's 53 rotations: SMPL-X without its eyes, the jaw last."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SeenPerson:
-    """One person in one photograph."""
-
-    person: int
-    """The same number for the same person over the video."""
-    pose: Float[ndarray, "55 3"]
-    """Axis-angle per SMPL-X joint; the root's turns the template into the first camera's frame. Eyes are at rest."""
-    betas: Float[ndarray, "10"]
-    """Of the licensed SMPL-X model, not of the embedded body."""
-    head_first: Float[ndarray, "3"]
-    """Place of the head joint in the first camera's frame."""
-    head_px: Float[ndarray, "2"]
-    """Where it was detected, in the photograph."""
-    score: float
 
 
 class Human3rStream:
@@ -61,6 +45,22 @@ class Human3rStream:
         out, people, self.state = self.network.see(image, self.state, update=update, reset=reset, is_gated=self.is_gated)
         frame = seen_frame(prepared, out)
         return frame, seen_people(people, frame), people_mask(people, frame)
+
+    @torch.inference_mode()
+    def watch(self, photo: UInt8[ndarray, "height width 3"]) -> Sight:
+        """As the next frame of a video."""
+        frame, people, is_person = self.look(photo)
+        return Sight(frame=frame, people=people, is_person=is_person)
+
+    def kept(self) -> dict[str, Tensor]:
+        """What is carried to the next frame."""
+        return {**pack_state(self.state.scene), "people": self.state.pool.tokens, "ids": self.state.pool.ids}
+
+    def restore(self, kept: Mapping[str, Tensor]) -> None:
+        """Go on from where `kept` was asked."""
+        device = self.network.pose_token.device
+        pool = Pool(tokens=kept["people"].to(device), ids=kept["ids"].to(device))
+        self.state = Human3rState(scene=unpack_state(kept, device), pool=pool)
 
 
 def load_human3r(path: Path, *, precision: Precision = "float32", device: str = "cpu") -> Human3r:
