@@ -1,6 +1,6 @@
 """Contacts read from MuJoCo's contact sensors, the same on the processor and on mujoco_warp."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -17,12 +17,18 @@ FORCE_AND_POINT = 6
 
 
 class ContactSensors:
-    """Where the sensors of `scene_builder` lie in sensordata."""
+    """Where the sensors of `scene_builder` lie in sensordata; `parts` are what may touch, each some bodies."""
 
-    def __init__(self, model: MjModel, humans: Sequence[str], objects: Sequence[str]):
-        pairs = tuple(contact_pairs(tuple(humans), tuple(objects)))
+    def __init__(
+        self,
+        model: MjModel,
+        humans: Sequence[str],
+        objects: Sequence[str],
+        parts: Mapping[str, Sequence[str]] = CONTACT_PARTS,
+    ):
+        pairs = tuple(contact_pairs(tuple(humans), tuple(objects), parts))
         self.names = tuple(pair.name for pair in pairs)
-        self._touch = [_columns(model, [touch_sensor(p.name, joint) for joint in CONTACT_PARTS[p.part]]) for p in pairs]
+        self._touch = [_columns(model, [touch_sensor(p.name, joint) for joint in parts[p.part]]) for p in pairs]
         self._depth = _columns(model, [depth_sensor(human, name) for human in humans for name in objects])
 
     def readings(self, data: Float[ndarray, "sims values"]) -> ContactReadings:

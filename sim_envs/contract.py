@@ -1,6 +1,6 @@
 """The one contract between this project and a physics engine; `conformance.check` is the suite that every backend must pass."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -70,9 +70,11 @@ class ContactPair:
         return f"{self.human}/{self.part}/{self.object}"
 
 
-def contact_pairs(humans: tuple[str, ...], objects: tuple[str, ...]) -> Iterator[ContactPair]:
+def contact_pairs(
+    humans: tuple[str, ...], objects: tuple[str, ...], parts: Iterable[str] = tuple(CONTACT_PARTS)
+) -> Iterator[ContactPair]:
     """All pairs of a scene, in the order in which backends report them."""
     for human in humans:
-        for part in CONTACT_PARTS:
+        for part in parts:
             for name in objects:
                 yield ContactPair(human=human, part=part, object=name)

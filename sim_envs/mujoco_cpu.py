@@ -1,12 +1,13 @@
 """MuJoCo on the processor: `mujoco.batch.Batch`, many simulations on a thread pool, bit-identical at any thread count."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from hsimul3r.artifacts import SimScene
+from hsimul3r.conventions import CONTACT_PARTS
 from hsimul3r.errors import UnsupportedParameter
 from hsimul3r.tracking.simulation import ContactReadings, Parameter
 from sim_envs.contact_sensors import damping_ratio
@@ -38,9 +39,18 @@ def _say_nothing(message: str) -> None:
 class MujocoBatch(NamedModel):
     """`count` simulations of one model. Satisfies `sim_envs.contract.SimBatch`."""
 
-    def __init__(self, model: MjModel, humans: tuple[str, ...], objects: tuple[str, ...], *, count: int, threads: int = 0):
+    def __init__(
+        self,
+        model: MjModel,
+        humans: tuple[str, ...],
+        objects: tuple[str, ...],
+        *,
+        count: int,
+        threads: int = 0,
+        parts: Mapping[str, Sequence[str]] = CONTACT_PARTS,
+    ):
         mujoco().set_mju_user_warning(_say_nothing)
-        super().__init__(model, humans, objects)
+        super().__init__(model, humans, objects, parts)
         self._batch = mujoco_batch().Batch(model, count, nthread=threads)
         fields = ("qpos", "qvel", "ctrl", "xfrc_applied", "xpos", "xquat", "sensordata", "actuator_force")
         self._bound = {name: self._batch.bind(name) for name in fields}

@@ -1,7 +1,9 @@
 """What every backend that runs MuJoCo's model says of it by name."""
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from hsimul3r.conventions import CONTACT_PARTS
 from hsimul3r.tracking.simulation import Parameter
 from sim_envs.contact_sensors import ContactSensors
 from sim_envs.engine import MjModel
@@ -14,13 +16,19 @@ PARAMETERS: Final[tuple[Parameter, ...]] = ("contact_recovery_s", "gravity_m_s2"
 class NamedModel:
     """Names, sensors, time step and mass of a compiled scene; see `hsimul3r.tracking.simulation.Simulation`."""
 
-    def __init__(self, model: MjModel, humans: tuple[str, ...], objects: tuple[str, ...]):
+    def __init__(
+        self,
+        model: MjModel,
+        humans: tuple[str, ...],
+        objects: tuple[str, ...],
+        parts: Mapping[str, Sequence[str]] = CONTACT_PARTS,
+    ):
         self._model = model
         self.qpos_names = qpos_names(model)
         self.qvel_names = qvel_names(model)
         self.ctrl_names = ctrl_names(model)
         self.body_names = tuple(model.body(i).name for i in range(1, model.nbody))
-        self._sensors = ContactSensors(model, humans, objects)
+        self._sensors = ContactSensors(model, humans, objects, parts)
         self.contact_names = self._sensors.names
 
     @property

@@ -19,6 +19,8 @@ from hsimul3r.tracking.layout import (
     BALL_VELOCITIES,
     FREE_COMPONENTS,
     FREE_VELOCITIES,
+    HINGE_COMPONENTS,
+    HINGE_VELOCITIES,
     HumanLayout,
     object_place,
 )
@@ -186,12 +188,12 @@ def initial_ctrl(parts: SceneParts, model: MjModel) -> Float[ndarray, "nu"]:
 
 def qpos_names(model: MjModel) -> tuple[str, ...]:
     """'<joint>:<component>' for every entry of qpos."""
-    return _joint_entries(model, FREE_COMPONENTS, BALL_COMPONENTS)
+    return _joint_entries(model, FREE_COMPONENTS, BALL_COMPONENTS, HINGE_COMPONENTS)
 
 
 def qvel_names(model: MjModel) -> tuple[str, ...]:
     """'<joint>:<component>' for every entry of qvel."""
-    return _joint_entries(model, FREE_VELOCITIES, BALL_VELOCITIES)
+    return _joint_entries(model, FREE_VELOCITIES, BALL_VELOCITIES, HINGE_VELOCITIES)
 
 
 def ctrl_names(model: MjModel) -> tuple[str, ...]:
@@ -209,9 +211,9 @@ def depth_sensor(human: str, name: str) -> str:
     return f"{human}//{name}"
 
 
-def _joint_entries(model: MjModel, free: Sequence[str], ball: Sequence[str]) -> tuple[str, ...]:
-    mj = mujoco()
-    components = {int(mj.mjtJoint.mjJNT_FREE): free, int(mj.mjtJoint.mjJNT_BALL): ball}
+def _joint_entries(model: MjModel, free: Sequence[str], ball: Sequence[str], hinge: Sequence[str]) -> tuple[str, ...]:
+    kind = mujoco().mjtJoint
+    components = {int(kind.mjJNT_FREE): free, int(kind.mjJNT_BALL): ball, int(kind.mjJNT_HINGE): hinge}
     joints = [model.joint(i) for i in range(model.njnt)]
     return tuple(f"{joint.name}:{part}" for joint in joints for part in components[int(joint.type[0])])
 

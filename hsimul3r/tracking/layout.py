@@ -19,6 +19,8 @@ FREE_COMPONENTS = ("x", "y", "z", "qw", "qx", "qy", "qz")
 FREE_VELOCITIES = ("vx", "vy", "vz", "wx", "wy", "wz")
 BALL_COMPONENTS = ("qw", "qx", "qy", "qz")
 BALL_VELOCITIES = ("wx", "wy", "wz")
+HINGE_COMPONENTS = ("angle",)
+HINGE_VELOCITIES = ("rate",)
 AXES = ("x", "y", "z")
 
 

@@ -1,0 +1,78 @@
+"""A robot follows a retargeted motion: by its servos alone, led, or by the sampling controller that follows people."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Literal, cast
+
+from hsimul3r.retarget.check.cost import RobotMoment
+from hsimul3r.retarget.check.problem import RobotProblem
+from hsimul3r.retarget.check.space import RobotSpace, reference_plan
+from hsimul3r.tracking.controllers import Controlled
+from hsimul3r.tracking.costs import CostWeights
+from hsimul3r.tracking.moment import MomentCost
+from hsimul3r.tracking.recording import Execution, RecordConfig
+from hsimul3r.tracking.simulation import Simulation, Simulator
+from hsimul3r.tracking.window import CANDIDATES, Rehearsal, WindowConfig, WindowPlanner, WindowSpace, track
+
+RobotController = Literal["pd", "lead", "window"]
+"""`pd`: servos are asked for the motion's angles; `lead`: for what makes these come about; `window`: corrected by search."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FollowConfig:
+    """Which controller, and its search."""
+
+    controller: RobotController = "window"
+    window: WindowConfig = field(
+        default_factory=lambda: WindowConfig(good_cost=0.08, weights=CostWeights(effort=0.01, scene=5.0))
+    )
+    rest_s: float = 1.0
+    """How long the last frame is held, where the motion rests in it."""
+    hold_s: float = 3.0
+    """How long a single moment is held."""
+
+
+def duration_s(problem: RobotProblem, cfg: FollowConfig) -> float:
+    """How long the robot has to follow."""
+    if problem.frames == 1:
+        return cfg.hold_s
+    return (problem.frames - 1) / problem.fps + (cfg.rest_s if problem.rests_at_end() else 0.0)
+
+
+def follow(
+    problem: RobotProblem,
+    simulator: Simulator,
+    recording: RecordConfig,
+    cfg: FollowConfig,
+    *,
+    seed: int,
+    on_search: Callable[[float], None] = lambda _: None,
+) -> Controlled:
+    """Commands for the fine simulation, from the motion's first state."""
+    judge = simulator("judge", 1)
+    if cfg.controller != "window":
+        return Controlled(plan=reference_plan(problem, judge, leads=cfg.controller == "lead"))
+    planner = _planner(problem, simulator, recording, cfg.window)
+    start = replace(planner.space.reference, ctrl=planner.space.reference.ctrl[:1])
+    frames = round(recording.duration_s * recording.fps)
+    execution = Execution(simulation=judge, cfg=recording)
+    solution = track(planner, execution, start, frames, seed=seed, on_search=on_search)
+    report = {"searches": float(solution.searches), "planned_s": solution.simulated_s}
+    return Controlled(plan=solution.plan, report=report)
+
+
+def _planner(problem: RobotProblem, simulator: Simulator, recording: RecordConfig, cfg: WindowConfig) -> WindowPlanner:
+    """The planner of people over a robot's targets and cost, which stand in for theirs method by method."""
+    coarse, fine = simulator("plan", cfg.samples), simulator("judge", CANDIDATES)
+    return WindowPlanner(
+        space=cast(WindowSpace, RobotSpace.of(problem, coarse, cfg)),
+        cfg=cfg,
+        soft_start=recording.soft_start,
+        fps=recording.fps,
+        coarse=_rehearsal(problem, coarse, cfg.weights),
+        fine=_rehearsal(problem, fine, cfg.weights),
+    )
+
+
+def _rehearsal(problem: RobotProblem, simulation: Simulation, weights: CostWeights) -> Rehearsal:
+    return Rehearsal(simulation=simulation, moment=cast(MomentCost, RobotMoment.of(problem, simulation, weights)))
