@@ -1,6 +1,6 @@
 """Motions retargeted to a robot: contacts, penetration, skate, joint speeds, frames per CPU second.
 
-    python benchmarks/retarget.py --mocap ../shared/data/mocap --pictures runs/retarget_pictures
+    MUJOCO_GL=egl python benchmarks/retarget.py --mocap ../shared/data/mocap --pictures runs/retarget_pictures
 
 HSIBench's motions are staged with their objects; their contacts are estimated from the motion (retarget/estimate.py), the
 captures' furniture and contacts by `import_motion`. HSIBench's true contacts say in which frames a seat, a hand or a foot
