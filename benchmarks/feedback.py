@@ -49,8 +49,9 @@ class Args:
     cases: Path | None = None
     """Folder of built cases."""
     objects: int = 100
-    """Random objects of each of the three sets."""
+    """Random objects of each of the three sets; 0 leaves the tests out."""
     images: int = 40
+    executors: tuple[Executor, ...] = ("local", "ray")
     case_names: tuple[str, ...] = (
         "sit_slouched_dining_chair_00", "sit_stool_milk_stool_00", "hand_on_chair_beside_cantilever_chair_00",
         "lean_table_hands_oval_table_00",
@@ -76,12 +77,12 @@ class Rate:
 
 def main(args: Args) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
-    found: dict[str, object] = {"tests": tests_of_furniture(args)}
+    found: dict[str, object] = {"tests": tests_of_furniture(args)} if args.objects else {}
     if args.weights is not None:
         network, cfg = load_network(args.weights), replace(args.collect, seeds=args.seeds, workers=args.workers)
         if args.data is not None:
             images = FurnitureImages(folder=args.data, split="held_out", count=args.images)
-            found["furniture"] = executors(network, images, cfg, ("local", "ray"))
+            found["furniture"] = executors(network, images, cfg, args.executors)
         if args.cases is not None:
             found["cases"] = executors(network, CaseImages(folder=args.cases, names=args.case_names), cfg, ("local",))
     text = json.dumps(found, indent=1, default=str)

@@ -203,7 +203,7 @@ def _in_processes(job: Job, tasks: Sequence[Task], workers: int) -> Iterator[lis
 
 def _on_ray(job: Job, tasks: Sequence[Task], workers: int) -> Iterator[list[Rollout]]:
     """Answers as they come; Ray gives a task whose worker died to another worker."""
-    ray = require("ray", "--executor ray")
+    ray = require("ray", "--executor ray (extra cluster)")
     if not ray.is_initialized():
         cores = {} if "RAY_ADDRESS" in os.environ else {"num_cpus": workers, "include_dashboard": False}
         ray.init(runtime_env={"env_vars": ONE_THREAD}, log_to_driver=False, **cores)

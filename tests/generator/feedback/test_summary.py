@@ -6,12 +6,13 @@ from stubborn_network import stubborn
 
 from hsimul3r.errors import NoGeneratorWeights, NoRollouts
 from hsimul3r.generator.feedback.collect import CollectConfig, Task, job_of, roll_out
-from hsimul3r.generator.feedback.command import FeedbackConfig, run_feedback
+from hsimul3r.generator.feedback.command import SUMMARY, FeedbackConfig, run_feedback
 from hsimul3r.generator.feedback.images import FurnitureImages
 from hsimul3r.generator.feedback.judge import JudgeConfig
 from hsimul3r.generator.feedback.summary import share, summarise
 from hsimul3r.generator.flow.dataset import make_objects, shard_path, write_shard
 from hsimul3r.generator.flow.furniture import HELD_OUT_FROM
+from hsimul3r.generator.flow.weights import save_network
 from hsimul3r.progress import Progress
 
 
@@ -56,3 +57,18 @@ def test_nothing_cannot_be_summed_up():
 def test_a_command_without_weights_says_so(tmp_path):
     with pytest.raises(NoGeneratorWeights):
         run_feedback(replace(FeedbackConfig(), weights=str(tmp_path)), tmp_path / "out", Progress())
+
+
+@pytest.mark.slow
+def test_the_command_collects_sums_up_and_goes_on(tmp_path):
+    write_shard(shard_path(tmp_path / "data", "train", 0), make_objects(range(2), 1))
+    save_network(stubborn(HELD_OUT_FROM + 3, wander=2.0), tmp_path / "weights")
+    cfg = FeedbackConfig(
+        data=str(tmp_path / "data"), weights=str(tmp_path / "weights"), count=2, collect=CollectConfig(seeds=2, workers=1)
+    )  # fmt: skip
+    first = run_feedback(cfg, tmp_path / "out", Progress())
+    shards = sorted((tmp_path / "out" / "shards").iterdir())
+    assert (first.samples, len(shards)) == (4, 2)
+    assert "| samples, images | 4, 2 |" in (tmp_path / "out" / SUMMARY).read_text()
+    assert run_feedback(cfg, tmp_path / "out", Progress()) == first
+    assert sorted((tmp_path / "out" / "shards").iterdir()) == shards
