@@ -7,7 +7,8 @@ contacts are closed and the zero-moment point is within the support polygon:
 
     E = sum_held |(x - goal) / sigma|^2 + sum_edges (beyond / sigma)^2 + sum_knots |c / s|^2 + w sum_knots |c'' / s|^2
 
-with corrections c at the knots of a cubic B-spline, minimised by Gauss-Newton damped after Levenberg and Marquardt.
+and no joint farther than `farthest_m` from where it was reconstructed, with corrections c at the knots of a cubic B-spline,
+minimised by Gauss-Newton damped after Levenberg and Marquardt.
 """
 
 from collections.abc import Sequence
@@ -51,6 +52,9 @@ class MendingConfig:
     balance_sigma_m: float = 0.01
     floor_sigma_m: float = 0.01
     """How exactly soles are not below the floor."""
+    farthest_m: float = 0.18
+    """No joint goes farther than about this: contacts that nobody knows of may bear too."""
+    far_sigma_m: float = 0.01
     stay: float = 0.3
     smooth: float = 2.0
     """Weights of the correction's size and of its second differences."""
@@ -130,8 +134,11 @@ class Mending:
     def rows(self, c: Float[ndarray, "knots 69"]) -> list[list[Rows]]:
         """Of every sample."""
         _, chain = self.corrected(c, self.frames)
-        contacts, floor, balance = self._contacts(chain), self._floor(chain), self._balance(chain)
-        return [[*a, *b, *d] for a, b, d in zip(contacts, floor, balance)]
+        contacts, balance = self._contacts(chain), self._balance(chain)
+        return [
+            [*held, floor, far, *balanced]
+            for held, floor, far, balanced in zip(contacts, self._floor(chain), self._far(chain), balance)
+        ]
 
     def _contacts(self, chain: Chain) -> list[list[Rows]]:
         found: list[list[Rows]] = [[] for _ in self.frames]
@@ -145,11 +152,19 @@ class Mending:
                 found[sample].append(Rows.of_sample(residual.ravel(), jacobian.reshape(-1, COORDINATES)))
         return found
 
-    def _floor(self, chain: Chain) -> list[list[Rows]]:
+    def _floor(self, chain: Chain) -> list[Rows]:
         x = chain.points(self.footing.soles, self.footing.sole_points)
         by = chain.derivative(x, self.footing.soles)[:, :, 2] / self.cfg.floor_sigma_m
         below = x[..., 2] < 0
-        return [[Rows.of_sample(z[b] / self.cfg.floor_sigma_m, j[b])] for z, b, j in zip(x[..., 2], below, by)]
+        return [Rows.of_sample(z[b] / self.cfg.floor_sigma_m, j[b]) for z, b, j in zip(x[..., 2], below, by)]
+
+    def _far(self, chain: Chain) -> list[Rows]:
+        away = chain.p - self.person.joints[self.frames]
+        distance = np.linalg.norm(away, axis=-1)
+        toward = away / np.maximum(distance, 1e-9)[..., None]
+        by = np.einsum("fbx,fbxv->fbv", toward, chain.derivative(chain.p, np.arange(JOINTS))) / self.cfg.far_sigma_m
+        beyond = (distance - self.cfg.farthest_m) / self.cfg.far_sigma_m
+        return [Rows.of_sample(r[r > 0], j[r > 0]) for r, j in zip(beyond, by)]
 
     def zero_moment(self, chain: Chain) -> tuple[Float[ndarray, "samples 2"], Float[ndarray, "samples"]]:
         """Zero-moment points at the height of what bears, and levers: metres of them by metre of second difference.

@@ -37,6 +37,8 @@ class WindowConfig:
 
     samples: int = 32
     horizon_s: float = 0.8
+    rest_horizon_s: float = 1.6
+    """Once the motion is over, when falls are slow; its knots are as many, and as much farther apart."""
     commit_s: float = 0.2
     """What is executed of a plan before the next search."""
     iterations: int = 6
@@ -94,6 +96,7 @@ class Horizon:
 
     frame: int
     frames: int
+    knot_s: float
     basis: Float[ndarray, "steps knots"]
 
     def reference_frame(self, step: int) -> int:
@@ -180,10 +183,10 @@ def persistent(knots: int, correlation: float) -> Float[ndarray, "knots knots"]:
     return np.linalg.cholesky(correlation**lag)
 
 
-def shifted(knots: Float[ndarray, "people knots size"], by: float) -> Float[ndarray, "people knots size"]:
-    """The same curve seen from `by` knots later; its last value is kept."""
+def shifted(knots: Float[ndarray, "people knots size"], by: float, stretch: float = 1.0) -> Float[ndarray, "people knots size"]:
+    """The same curve seen from `by` knots later, at knots `stretch` times as far apart; its last value is kept."""
     count = knots.shape[1]
-    place = np.minimum(np.arange(count) + by, count - 1)
+    place = np.minimum(np.arange(count) * stretch + by, count - 1)
     before = np.minimum(np.floor(place).astype(int), max(count - 2, 0))
     share = (place - before)[:, None]
     return knots[:, before] * (1 - share) + knots[:, np.minimum(before + 1, count - 1)] * share
@@ -230,9 +233,13 @@ class WindowPlanner:
         return max(round(self.cfg.commit_s / self.step_s), 1)
 
     def horizon(self, frame: int) -> Horizon:
-        """What lies ahead of a frame."""
-        steps = max(round(self.cfg.horizon_s / self.step_s), self.commit)
-        return Horizon(frame=frame, frames=self.frames, basis=knot_basis(steps, self.step_s, self.cfg.knot_s))
+        """What lies ahead of a frame: farther where half of it is beyond the end of the motion."""
+        cfg = self.cfg
+        is_over = frame + 0.5 * cfg.horizon_s * self.fps >= self.space.problem.frames - 1
+        stretch = cfg.rest_horizon_s / cfg.horizon_s if is_over else 1.0
+        steps = max(round(stretch * cfg.horizon_s / self.step_s), self.commit)
+        knot_s = stretch * cfg.knot_s
+        return Horizon(frame=frame, frames=self.frames, knot_s=knot_s, basis=knot_basis(steps, self.step_s, knot_s))
 
     def search(
         self,
@@ -329,16 +336,17 @@ def track(
     mean = planner.space.offsets_of(start.ctrl[0], 0, horizon.basis.shape[1])
     execution.start([start])
     while len(ctrl) < frames:
-        horizon = planner.horizon(len(ctrl))
         qpos, qvel = execution.simulation.state()
         best, iterations = planner.search(rng, (qpos[0], qvel[0]), mean, horizon)
         for command in planner.space.commands(best[None], horizon)[: planner.commit]:
             for _ in range(min(planner.frames, frames - len(ctrl))):
                 execution.advance(command)
                 ctrl.append(command[0])
-        mean = shifted(best, planner.commit * planner.step_s / planner.cfg.knot_s)
         searches += 1
         simulated_s += len(horizon.basis) * planner.step_s * iterations * planner.cfg.samples
+        ahead = planner.horizon(len(ctrl))
+        mean = shifted(best, planner.commit * planner.step_s / horizon.knot_s, ahead.knot_s / horizon.knot_s)
+        horizon = ahead
         on_search(1.0)
     plan = Plan(qpos=start.qpos, qvel=start.qvel, ctrl=np.stack(ctrl))
     return WindowSolution(plan=plan, searches=searches, simulated_s=simulated_s)

@@ -118,6 +118,13 @@ def test_who_leans_too_far_is_brought_over_the_feet_which_stay(standing):
     assert np.linalg.norm(after.joints - before.joints, axis=-1).mean() < 0.25
 
 
+def test_nobody_is_moved_much_farther_than_allowed(standing):
+    problem = mending(leaned(standing, 20))
+    free, kept = (replace(problem, cfg=replace(problem.cfg, farthest_m=limit)) for limit in (10.0, 0.1))
+    moved = [np.linalg.norm(p.solve().joints - p.person.joints, axis=-1).max() for p in (free, kept)]
+    assert moved[0] > 0.2 and moved[1] < 0.15
+
+
 def test_who_is_balanced_is_hardly_changed(standing):
     problem = mending(leaned(standing, 20))
     once = replace(problem, person=problem.solve())

@@ -33,7 +33,13 @@ from sim_envs.contract import JUDGE, PLAN
 from stages import track_motion
 
 QUICK = WindowConfig(
-    samples=8, horizon_s=0.3, commit_s=0.1, iterations=1, knot_s=0.1, start=StaticCemConfig(samples=8, max_iterations=0)
+    samples=8,
+    horizon_s=0.3,
+    rest_horizon_s=0.6,
+    commit_s=0.1,
+    iterations=1,
+    knot_s=0.1,
+    start=StaticCemConfig(samples=8, max_iterations=0),
 )
 FRAMES = 16
 
@@ -49,6 +55,7 @@ def test_a_shifted_curve_is_the_same_curve_later():
     knots = np.array([0.0, 2.0, 1.0, 5.0])[None, :, None]
     np.testing.assert_allclose(shifted(knots, 1.0)[0, :, 0], [2, 1, 5, 5])
     np.testing.assert_allclose(shifted(knots, 0.5)[0, :, 0], [1, 1.5, 3, 5])
+    np.testing.assert_allclose(shifted(knots, 0.5, 2.0)[0, :, 0], [1, 3, 5, 5])
     basis = knot_basis(6, 0.1, 0.2)
     np.testing.assert_allclose(basis[2:] @ knots[0], basis[:4] @ shifted(knots, 1.0)[0])
 
@@ -81,7 +88,7 @@ def test_without_offsets_the_servos_are_asked_for_the_reference_at_the_end_of_ea
     simulation = backend("mujoco_cpu").load(rising, count=2, timing=PLAN, threads=1)
     problem = at_rate(tracking_problem(rising), 60.0)
     space = WindowSpace.of(problem, simulation, QUICK)
-    horizon = Horizon(frame=4, frames=2, basis=knot_basis(30, 1 / 30, 0.1))
+    horizon = Horizon(frame=4, frames=2, knot_s=0.1, basis=knot_basis(30, 1 / 30, 0.1))
     samples = np.zeros((2, 1, horizon.basis.shape[1], 63))
     samples[1] += 0.1
     commands = space.commands(samples, horizon)
@@ -173,6 +180,13 @@ def searched(scene, threads):
     start = scene.qpos, np.zeros(len(planner.coarse.simulation.qvel_names))
     found, _ = planner.search(np.random.default_rng(0), start, samples[0], horizon)
     return planner.cost(samples, start, horizon, planner.coarse), found
+
+
+def test_it_looks_farther_once_the_motion_is_over_with_as_many_knots(rising):
+    planner = planned(rising, 1)
+    moving, over = planner.horizon(0), planner.horizon(2 * FRAMES)
+    assert len(over.basis) == 2 * len(moving.basis) and over.knot_s == 2 * moving.knot_s
+    assert over.basis.shape[1] == moving.basis.shape[1]
 
 
 def test_what_is_good_already_is_not_searched_for(rising):
