@@ -1,11 +1,14 @@
 """One person's motion, as captured, reconstructed or simulated, as that of a robot in the scene at the robot's size."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+
+import numpy as np
 
 from hsimul3r.artifacts import AlignedScene, Rollout, SimScene
 from hsimul3r.errors import NoSuchPerson
 from hsimul3r.progress import Progress
+from hsimul3r.retarget.measure import faults_of
 from hsimul3r.retarget.motion import RobotMotion
 from hsimul3r.retarget.recorded import recorded_scene
 from hsimul3r.retarget.retarget import RetargetConfig, retarget, scene_of
@@ -34,7 +37,8 @@ def run(
     out: Path,
     progress: Progress,
 ) -> RobotMotion:
-    """The motion of `rollout` with the contacts that the simulator recorded, where it is given; else the scene's own.
+    """The motion of `rollout` with the contacts that the simulator recorded, where it is given; else the scene's own. What is
+    left of gaps, penetration and skate is in its report.
 
     Raises `BadRobot`, `RobotLacks`, `NoSuchPerson`, `UnknownBodyModel`.
     """
@@ -57,4 +61,5 @@ def run(
     with progress.bar(f"retargeting to {robot.name}", 1) as advance:
         motion = retarget(source, robot, cfg=cfg.method, name=cfg.robot, provenance=provenance)
         advance(1.0)
-    return motion
+    faults = asdict(faults_of(motion, robot, motion.contacts))
+    return replace(motion, report={**motion.report, **{name: float(v) for name, v in faults.items() if np.isfinite(v)}})

@@ -5,7 +5,7 @@ person's do: corners under a raised heel or toe are free. Hands touch, and their
 thighs, back and forearms touch, wherever they come to lie.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -222,8 +222,3 @@ def place_targets(held: Sequence[Held], surroundings: Sequence[Solid | Floor], f
         body=np.concatenate(bodies), offset=np.concatenate(offsets), target=np.concatenate(targets, 1),
         weight=np.concatenate(weights, 1),
     )  # fmt: skip
-
-
-def each(contacts: Sequence[RobotContact], part: str) -> Iterator[RobotContact]:
-    """The contacts of a part."""
-    return (contact for contact in contacts if contact.part == part)

@@ -152,28 +152,3 @@ def _places(rotations, positions, bodies, offsets):  # noqa: ANN001, ANN202
             for i in range(3):
                 places[t, k, i] = positions[t, b, i] + R[i, 0] * x + R[i, 1] * y + R[i, 2] * z
     return places
-
-
-def place_jacobian(
-    chain: Chain, at: Postures, body: int, places: Float[ndarray, "frames 3"]
-) -> Float[ndarray, "frames 3 unknowns"]:
-    """Derivative of a place that is fixed to a body, where it is at `places` in the world."""
-    jacobian = np.zeros((len(at), 3, ROOT + len(chain.joint_names)))
-    jacobian[:, :, :3] = np.eye(3)
-    jacobian[:, :, 3:ROOT] = np.cross(np.eye(3), (places - at.root)[:, None]).swapaxes(1, 2)
-    for joint in _moving(chain, body):
-        jacobian[:, :, ROOT + joint] = np.cross(at.axes[:, joint], places - at.positions[:, chain.carrier[joint]])
-    return jacobian
-
-
-def turn_jacobian(chain: Chain, at: Postures, body: int) -> Float[ndarray, "frames 3 unknowns"]:
-    """Rotation vector, in the world, by which a body turns."""
-    jacobian = np.zeros((len(at), 3, ROOT + len(chain.joint_names)))
-    jacobian[:, :, 3:ROOT] = np.eye(3)
-    for joint in _moving(chain, body):
-        jacobian[:, :, ROOT + joint] = at.axes[:, joint]
-    return jacobian
-
-
-def _moving(chain: Chain, body: int) -> list[int]:
-    return [int(joint) for joint in chain.moved_by[body] if joint >= 0]

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from hsimul3r.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle, matrix_from_quaternion
-from hsimul3r.retarget.kinematics import ROOT, chain_of, place_jacobian, posed, turn_jacobian
+from hsimul3r.geometry.rotations import matrix_from_axis_angle, matrix_from_quaternion
+from hsimul3r.retarget.kinematics import ROOT, chain_of, posed
+from hsimul3r.retarget.normal import NormalEquations, PointRows
 from hsimul3r.retarget.robot import robot_named, robot_names
 from hsimul3r.retarget.solve import moved
+from hsimul3r.retarget.targets import TurnTargets
 from tests.retarget.robots import mjcf_of, two_links
 
 
@@ -42,22 +44,50 @@ def test_bodies_are_where_the_engine_has_them(name):
             assert data.body(body).xmat.reshape(3, 3) == pytest.approx(at.rotations[frame, i], abs=1e-9)
 
 
-def test_derivatives_of_places_and_turns():
-    robot = robot_named("unitree_g1_29dof")
-    chain = chain_of(robot)
-    body, offset, step = chain.body("left_wrist_yaw_link"), np.array([0.1, -0.04, 0.02]), 1e-6
-    at, where = drawn(chain, 3), np.array([body])
-    at = posed(chain, at.root, at.turn, 0.9 * at.angles + 0.1 * (chain.low + chain.high) / 2)
-    jacobian = place_jacobian(chain, at, body, at.places(where, offset[None])[:, 0])
-    turning = turn_jacobian(chain, at, body)
+def within(chain, frames):
+    """Random postures away from the limits."""
+    at = drawn(chain, frames)
+    return posed(chain, at.root, at.turn, 0.9 * at.angles + 0.1 * (chain.low + chain.high) / 2)
+
+
+@pytest.mark.parametrize("name", robot_names())
+def test_derivatives_of_places(name):
+    robot, step = robot_named(name), 1e-6
+    chain, hand = chain_of(robot), robot.surface("left_hand")
+    at, where = within(chain, 3), np.array([chain.body(hand.body)])
+    place, base = at.places(where, hand.points)[:, 0], at.positions[:, chain.body("torso_link")]
     for unknown in range(ROOT + len(chain.low)):
         shift = np.zeros((3, ROOT + len(chain.low)))
         shift[:, unknown] = step
         there, back = moved(chain, at, shift), moved(chain, at, -shift)
-        change = (there.places(where, offset[None]) - back.places(where, offset[None]))[:, 0] / (2 * step)
-        turned = axis_angle_from_matrix(there.rotations[:, body] @ np.swapaxes(back.rotations[:, body], 1, 2)) / (2 * step)
-        assert jacobian[:, :, unknown] == pytest.approx(change, abs=1e-6)
-        assert turning[:, :, unknown] == pytest.approx(turned, abs=1e-6)
+        change = (there.places(where, hand.points) - back.places(where, hand.points))[:, 0] / 2
+        change -= (there.positions - back.positions)[:, chain.body("torso_link")] / 2
+        for axis in np.eye(3):
+            rows = PointRows(
+                frame=np.arange(3), body=np.repeat(where, 3), place=place, other=np.full(3, chain.body("torso_link")),
+                other_place=base, normal=np.tile(axis, (3, 1)), value=np.zeros(3), weight=np.ones(3),
+            )  # fmt: skip
+            assert NormalEquations(chain, at).changed(rows, shift) == pytest.approx(change @ axis, abs=1e-11)
+
+
+def test_derivatives_of_turns():
+    chain = chain_of(robot_named("unitree_g1_29dof"))
+    at, body, step = within(chain, 3), chain.body("left_wrist_yaw_link"), 1e-6
+    aside = matrix_from_axis_angle(1e-3 * np.array([[1.0, 2, 3], [-2, 1, 0], [0, 1, 1]]))
+    rows = TurnTargets(body=np.array([body]), target=(aside @ at.rotations[:, body])[:, None], weight=np.ones((3, 1)))
+
+    def equations(postures):
+        sums = NormalEquations(chain, postures)
+        sums.add_turns(rows)
+        return sums
+
+    told = equations(at).gradient
+    for unknown in range(len(told)):
+        shift = np.zeros(len(told))
+        shift[unknown] = step
+        shift = shift.reshape(3, -1)
+        change = (equations(moved(chain, at, shift)).cost - equations(moved(chain, at, -shift)).cost) / (2 * step)
+        assert told[unknown] == pytest.approx(change, abs=2e-5)
 
 
 def test_the_g1_stands_on_its_soles_at_home():

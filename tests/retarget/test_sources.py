@@ -92,6 +92,8 @@ def test_the_stage_takes_scenes_and_rollouts():
     assert motion.provenance.licences[0] == "CC0"
     assert any("BSD" in licence for licence in motion.provenance.licences)
     assert len(motion.contacts) == 2
+    assert motion.report["skate_mm_s"] < 1
+    assert "seat_gap_mm" not in motion.report
     scene, made = recorded()
     motion = run(scene, made, cfg=cfg, out=Path(), progress=Progress())
     assert motion.fps == 30.0
