@@ -16,7 +16,8 @@ from rich.table import Table
 
 from hsimul3r.images import SUFFIXES, read_photo
 from hsimul3r.progress import Progress
-from stages.adapters.dust3r import Dust3rConfig, join_pairs, predict_pairs
+from stages.adapters.dense_scene import join_pairs
+from stages.adapters.dust3r import Dust3rConfig, predict_pairs
 from stages.adapters.networks.blocks import set_precision
 from stages.adapters.networks.checkpoints import Precision
 from stages.adapters.networks.dust3r_net import Dust3r, Dust3rSizes

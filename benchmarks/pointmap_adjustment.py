@@ -30,7 +30,8 @@ from hsimul3r.geometry.pointmap_rows import no_rows
 from hsimul3r.geometry.rotations import angle_between, shortest_rotation
 from hsimul3r.geometry.skeletons import hips_centre
 from hsimul3r.progress import Progress
-from stages.adapters.dust3r import DenseScene, Dust3rConfig, join_pairs
+from stages.adapters.dense_scene import DenseScene, join_pairs
+from stages.adapters.dust3r import Dust3rConfig
 from stages.adapters.networks.pictures import Prepared
 from stages.calibrate_cameras import CalibrateCamerasConfig, calibrate
 

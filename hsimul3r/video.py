@@ -38,12 +38,13 @@ def frame_stride(path: Path, fps: float) -> tuple[int, float, int]:
     Raises `BadCapture`.
     """
     import av
+    from av.error import FFmpegError
 
     try:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
             rate, count = float(stream.average_rate or UNKNOWN_FPS), int(stream.frames)
-    except (av.FFmpegError, IndexError, OSError) as error:
+    except (FFmpegError, IndexError, OSError) as error:
         raise _unreadable(path, error) from error
     stride = max(round(rate / fps), 1)
     return stride, rate / stride, math.ceil(count / stride)
@@ -55,6 +56,7 @@ def read_frames(path: Path, *, stride: int = 1, first: int = 0) -> Iterator[tupl
     Raises `BadCapture` where the file cannot be decoded.
     """
     import av
+    from av.error import FFmpegError
 
     try:
         with av.open(str(path)) as container:
@@ -62,7 +64,7 @@ def read_frames(path: Path, *, stride: int = 1, first: int = 0) -> Iterator[tupl
                 if number >= first and number % stride == 0:
                     turns = round(frame.rotation / 90)
                     yield number, np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), turns))
-    except (av.FFmpegError, IndexError, OSError) as error:
+    except (FFmpegError, IndexError, OSError) as error:
         raise _unreadable(path, error) from error
 
 

@@ -35,6 +35,7 @@ from hsimul3r.perception.identity import clothes_colour
 from hsimul3r.progress import Progress
 from stages.adapters import aliked_lightglue, colmap, dust3r, known_cameras
 from stages.adapters.choices import PhotoChoice, open_photo_model
+from stages.adapters.dense_scene import DenseScene, dense_views
 from stages.adapters.dust3r import Dust3rConfig
 from stages.adapters.gen3r import Gen3rConfig, read_scene, views_beside_people
 from stages.adapters.photo_rig import rig_from_photo
@@ -113,7 +114,7 @@ def run(
 
 
 def calibrate(
-    capture: Capture, images: tuple[UInt8[ndarray, "height width 3"], ...], people: People, dense: dust3r.DenseScene | None,
+    capture: Capture, images: tuple[UInt8[ndarray, "height width 3"], ...], people: People, dense: DenseScene | None,
     cfg: CalibrateCamerasConfig, progress: Progress,
 ) -> CameraRig:  # fmt: skip
     """The rig of two or more photos by people and what a network saw of the scene, or else features. Raises `NoOverlap`."""
@@ -198,7 +199,7 @@ def _start_from_known(
 
 def _dense_scene(
     capture: Capture, images: tuple[ndarray, ...], people: People, cfg: CalibrateCamerasConfig, progress: Progress
-) -> dust3r.DenseScene | None:
+) -> DenseScene | None:
     """What Gen3R's results or the user's DUSt3R say of all views, where they are given."""
     if not (cfg.gen3r.results or cfg.dust3r.weights):
         return None
@@ -284,7 +285,7 @@ def _start_from_features(
     capture: Capture,
     cfg: CalibrateCamerasConfig,
     *,
-    dense: dust3r.DenseScene | None,
+    dense: DenseScene | None,
 ) -> list[_Solution]:
     """Cameras of the dense scene, or by incremental mapping, brought to people's metres, refined together; none where features
     relate too little."""
@@ -434,7 +435,7 @@ def _rig(
     images: tuple[ndarray, ...],
     matches: Correspondences | None,
     cfg: CalibrateCamerasConfig,
-    dense: dust3r.DenseScene | None,
+    dense: DenseScene | None,
 ) -> CameraRig:
     first = solution.cameras.T_cam_world[np.argmax(solution.cameras.is_registered)]
     to_first = Similarity(scale=1.0, R=first[:3, :3], t=first[:3, 3])
@@ -454,11 +455,11 @@ def _rig(
         persons=persons,
         skeletons=to_first.apply(solution.state.skeletons),
         report=_report(solution, matches),
-        dense=dust3r.dense_views(dense, cameras, tracks) if dense is not None and len(tracks.points) else (),
+        dense=dense_views(dense, cameras, tracks) if dense is not None and len(tracks.points) else (),
     )
 
 
-def _credits(dense: dust3r.DenseScene | None) -> tuple[str, tuple[str, ...]]:
+def _credits(dense: DenseScene | None) -> tuple[str, tuple[str, ...]]:
     """What related the views, and its licences."""
     if dense is not None:
         return f"{dense.name}+colmap+people", (*dense.licences, *colmap.LICENCES)

@@ -23,7 +23,7 @@ from hsimul3r.geometry.cameras import depth as depth_of
 from hsimul3r.geometry.cameras import project, rays
 from hsimul3r.geometry.tracks import Correspondences, PairMatches
 from hsimul3r.require import require
-from stages.adapters.dust3r import DenseScene, pixel_grid, scaled_views
+from stages.adapters.dense_scene import DenseScene, pixel_grid, scaled_views
 from stages.adapters.networks.pictures import Prepared, prepared_pixels, to_unit_range
 
 LICENCES = ("Gen3R (JaceyHuang/Gen3R): MIT code; its weights have terms of their own",)

@@ -14,7 +14,8 @@ from hsimul3r.geometry.cameras import camera_centers, project
 from hsimul3r.geometry.rotations import angle_between, matrix_from_axis_angle
 from hsimul3r.progress import Progress
 from stages.adapters.cut3r import Cut3rStream
-from stages.adapters.dust3r import Dust3rConfig, dense_views, join_pairs, reconstruct_views
+from stages.adapters.dense_scene import dense_views, join_pairs
+from stages.adapters.dust3r import Dust3rConfig, reconstruct_views
 from stages.adapters.human3r import NETWORK_JOINTS, Human3rStream
 from stages.adapters.networks.pictures import Prepared, prepare, prepared_pixels
 

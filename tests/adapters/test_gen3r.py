@@ -10,7 +10,7 @@ from hsimul3r.artifacts import CameraRig, Cameras, People, PersonView, PointTrac
 from hsimul3r.errors import BadForeignFile, NoPerson
 from hsimul3r.geometry.cameras import project, rays
 from hsimul3r.geometry.tracks import no_tracks
-from stages.adapters.dust3r import dense_views
+from stages.adapters.dense_scene import dense_views
 from stages.adapters.gen3r import Gen3rConfig, read_scene, views_beside_people
 
 WIDE, HIGH = 640, 480

@@ -1,7 +1,9 @@
 """A video through tiny random networks of CUT3R and Human3R, to the end; what real weights make of one was never seen here."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -55,7 +57,7 @@ def place(tmp_path_factory):
     return folder
 
 
-def config(place, kind="human3r", **changes):
+def config(place, kind: Literal["cut3r", "human3r"] = "human3r", **changes):
     model = VideoChoice(kind=kind, weights=str(place / f"{kind}.pth"), size=48)
     return WatchVideoConfig(model=model, **({"dense_every": 3, "min_confidence": 1.0} | changes))
 
@@ -199,6 +201,6 @@ def test_nobody_in_two_frames_is_an_error(place, tmp_path):
     scene = watch(place, tmp_path / "a.tmp", kind="cut3r")
     nothing = {"pose": np.zeros((1, 55, 3)), "head": np.zeros((1, 3)), "betas": np.zeros((1, 10)), "score": np.ones(1)}
     once = PersonTrack(person=0, frames=np.array([3]), **nothing)
-    scene = VideoScene(**(vars(scene) | {"people": (once,)}))
+    scene = replace(scene, people=(once,))
     with pytest.raises(NoPerson, match="Nobody was seen in two frames of 'video'"):
         follow_people.run(scene, None, cfg=follow_people.FollowPeopleConfig(), out=tmp_path, progress=SILENT)  # pyright: ignore
