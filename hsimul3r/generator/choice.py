@@ -10,7 +10,7 @@ from hsimul3r.generator.protocol import Candidate, Generator, Observation
 class ChoiceConfig:
     """How the two are weighed against each other."""
 
-    learnt_margin: float = 0.02
+    learnt_margin: float = 0.0
     """Added to the learnt generator's energies: how much better it has to fit, as fitting is not all (docs/generator.md)."""
 
 
