@@ -31,8 +31,8 @@ class TuneConfig:
 
     loss: LossConfig = field(default_factory=LossConfig)
     lora: LoraSettings = field(default_factory=LoraSettings)
-    steps: int = 200
-    batch: int = 32
+    steps: int = 150
+    batch: int = 16
     """Samples; stable and unstable ones in turn."""
     learning_rate: float = 5e-4
     weight_decay: float = 0.01
