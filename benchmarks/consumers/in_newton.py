@@ -17,7 +17,8 @@ def main(path: str) -> dict:
     builder = newton.ModelBuilder()
     builder.add_usd(path)
     labels = getattr(builder, "body_label", None) or builder.body_key
-    owners = np.array(builder.shape_body)
+    owners, flags = np.array(builder.shape_body), np.array(builder.shape_flags)
+    owners = np.where(flags & int(newton.ShapeFlags.COLLIDE_SHAPES), owners, -2)
     return {
         "newton": newton.__version__,
         "up": str(builder.up_axis),
