@@ -1,6 +1,6 @@
 """The command line: `hsimul3r reconstruct SCENE`, `import-motion FILE`, `simulate`, `view`, `report`, `export`,
-`export-g1`, `convert IN OUT`, `evaluate`, `train-policy`, `collect-feedback`, `dsro-finetune`, `tables`, `demo`, `hsibench`,
-`replay-divergence`, `doctor`."""
+`export-g1`, `check-robot`, `convert IN OUT`, `evaluate`, `train-policy`, `collect-feedback`, `dsro-finetune`, `tables`,
+`demo`, `hsibench`, `replay-divergence`, `doctor`."""
 
 import hashlib
 import os
@@ -294,6 +294,21 @@ class ExportG1(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CheckRobot(Command):
+    """Whether a Unitree G1 (another robot by --retarget.robot) can do the motion: in simulation, with its motors' limits, among
+    the objects, does it keep the contacts and not fall?"""
+
+    scene: tyro.conf.Positional[str | None] = None
+
+    def run(self, console: Console) -> None:
+        from hsimul3r.pipeline import check_robot_motion
+
+        with self.open_run(self.scene, console) as store:
+            check = check_robot_motion(store, with_seed(self.cfg))
+        console.print(f"{escape(check.reason)}\nFigures: {store.folder}/96_robot_check/artifact.json", highlight=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Convert(Command):
     """A file of motion in another format: of a robot between unitree-csv, mjlab, isaaclab, gmr and holosoma, of a person from
     AMASS, .amc and the estimates of other programs to AMASS."""
@@ -468,6 +483,7 @@ COMMANDS = (
     Report,
     Export,
     ExportG1,
+    CheckRobot,
     Convert,
     Evaluate,
     Tables,

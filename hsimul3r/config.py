@@ -16,6 +16,7 @@ from stages.adapters.catalogue import NAMES, LicencePolicy, require_licence
 from stages.align_interaction import AlignInteractionConfig
 from stages.build_sim_scene import BuildSimSceneConfig
 from stages.calibrate_cameras import CalibrateCamerasConfig
+from stages.check_robot import CheckRobotConfig
 from stages.export_motion import ExportMotionConfig
 from stages.export_robot import ExportRobotConfig
 from stages.fit_humans import FitHumansConfig
@@ -65,6 +66,7 @@ class PipelineConfig:
     export: ExportMotionConfig = field(default_factory=ExportMotionConfig)
     retarget: RetargetMotionConfig = field(default_factory=RetargetMotionConfig)
     robot_export: ExportRobotConfig = field(default_factory=ExportRobotConfig)
+    robot_check: CheckRobotConfig = field(default_factory=CheckRobotConfig)
     dsro: Annotated[DsroConfig, tyro.conf.Suppress] = field(default_factory=DsroConfig)
     """Of `dsro-finetune`, which shows these settings as its own; no stage of a run."""
 

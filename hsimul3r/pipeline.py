@@ -25,6 +25,7 @@ from hsimul3r.config import PipelineConfig
 from hsimul3r.errors import RenderingUnavailable
 from hsimul3r.images import load_images
 from hsimul3r.report import write_report
+from hsimul3r.retarget.check.verdict import RobotCheck
 from hsimul3r.retarget.motion import RobotMotion
 from hsimul3r.run_store import RunStore
 from hsimul3r.tracking.controllers import ControllerName, controller_for
@@ -34,6 +35,7 @@ from stages import (
     align_interaction,
     build_sim_scene,
     calibrate_cameras,
+    check_robot,
     export_motion,
     export_robot,
     fit_humans,
@@ -170,11 +172,20 @@ def export(store: RunStore, cfg: PipelineConfig) -> Path:
 
 def export_to_robot(store: RunStore, cfg: PipelineConfig) -> Path:
     """The simulated motion, or where nothing was simulated the scene's own, as a robot's; motion and scene in one folder."""
+    motion = _retargeted(store, cfg)
     simulated = _simulated(store)
-    source = simulated or (store.load("60_aligned", AlignedScene),)
-    motion = store.stage("92_robot", RobotMotion, retarget_motion.run, *source, cfg=cfg.retarget)
     store.stage("94_robot_export", export_robot.RobotExport, export_robot.run, motion, *simulated, cfg=cfg.robot_export)
     return store.folder / "94_robot_export"
+
+
+def check_robot_motion(store: RunStore, cfg: PipelineConfig) -> RobotCheck:
+    """Whether the robot keeps the motion's contacts and does not fall, under its motors' limits."""
+    return store.stage("96_robot_check", RobotCheck, check_robot.run, _retargeted(store, cfg), cfg=cfg.robot_check)
+
+
+def _retargeted(store: RunStore, cfg: PipelineConfig) -> RobotMotion:
+    source = _simulated(store) or (store.load("60_aligned", AlignedScene),)
+    return store.stage("92_robot", RobotMotion, retarget_motion.run, *source, cfg=cfg.retarget)
 
 
 def _simulated(store: RunStore) -> tuple[SimScene, Rollout] | tuple[()]:

@@ -12,8 +12,9 @@ from hsimul3r.progress import Progress
 from hsimul3r.retarget.check.cost import RobotMoment
 from hsimul3r.retarget.check.follow import FollowConfig
 from hsimul3r.retarget.check.lead import joint_torques, servo_lead
-from hsimul3r.retarget.check.problem import moment_of, robot_problem
+from hsimul3r.retarget.check.problem import excerpt, robot_problem
 from hsimul3r.retarget.check.space import RobotSpace
+from hsimul3r.retarget.check.verdict import executed
 from hsimul3r.retarget.kinematics import chain_of, posed
 from hsimul3r.retarget.motion import RobotContact, RobotMotion
 from hsimul3r.retarget.robot import robot_named, write_robot
@@ -135,11 +136,13 @@ def test_leans_are_about_ankles_and_hips_only():
     assert pitch == pytest.approx(1.0)
 
 
-def test_the_moment_of_a_motion_keeps_the_contacts_of_that_frame():
+def test_an_excerpt_keeps_the_contacts_of_its_frames():
     motion = standing(10)
     motion = replace(motion, contacts=(replace(motion.contacts[0], last=4), replace(motion.contacts[1], first=5)))
-    assert [contact.part for contact in moment_of(motion, 7).contacts] == ["right_foot"]
-    assert len(moment_of(motion, 7).joint_position) == 1
+    (contact,) = excerpt(motion, 7, 7).contacts
+    assert (contact.part, contact.first, contact.last) == ("right_foot", 0, 0)
+    assert [(c.first, c.last) for c in excerpt(motion, 3, 8).contacts] == [(0, 1), (2, 5)]
+    assert len(excerpt(motion, 3, 8).joint_position) == 6
 
 
 def check(motion, tmp_path, **follow):
@@ -148,7 +151,11 @@ def check(motion, tmp_path, **follow):
 
 
 def test_a_standing_robot_holds_its_pose(tmp_path):
-    found = check(standing(), tmp_path, controller="window")
+    motion = standing()
+    found = check(motion, tmp_path, controller="window")
+    done = executed(motion, found)
+    assert len(done.joint_position) == 1 + round(0.6 * 60)
+    assert done.joint_position[-1] == pytest.approx(motion.joint_position[0], abs=0.1)
     assert found.is_feasible, found.reason
     assert found.report["labels kept [share]"] == 1.0
     assert 0.05 < found.report["peak torque, left_knee_joint [share of limit]"] < 1.0

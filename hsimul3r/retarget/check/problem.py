@@ -115,16 +115,21 @@ def robot_problem(motion: RobotMotion, fps: float) -> RobotProblem:
     return RobotProblem(clip=clip, motion=links, objects=objects, targets=tuple(t for t in targets if t.is_held.any()))
 
 
-def moment_of(motion: RobotMotion, frame: int) -> RobotMotion:
-    """One frame of a motion as a pose to be held, with the contacts that are held in it."""
-    paths = {name: T[[frame]] for name, T in motion.object_paths.items()}
-    contacts = (replace(c, first=0, last=0) for c in motion.contacts if c.first <= frame <= c.last)
+def excerpt(motion: RobotMotion, first: int, last: int) -> RobotMotion:
+    """Some frames of a motion, both ends among them; a single one is a pose to be held."""
+    frames = slice(first, last + 1)
+    paths = {name: T[frames] for name, T in motion.object_paths.items()}
+    contacts = (
+        replace(contact, first=max(contact.first, first) - first, last=min(contact.last, last) - first)
+        for contact in motion.contacts
+        if contact.first <= last and contact.last >= first
+    )
     assets = (replace(a, T_world_object=paths[a.name][0]) if a.name in paths else a for a in motion.assets)
     return replace(
         motion,
-        root_position=motion.root_position[[frame]],
-        root_quaternion=motion.root_quaternion[[frame]],
-        joint_position=motion.joint_position[[frame]],
+        root_position=motion.root_position[frames],
+        root_quaternion=motion.root_quaternion[frames],
+        joint_position=motion.joint_position[frames],
         contacts=tuple(contacts),
         assets=tuple(assets),
         object_paths=paths,

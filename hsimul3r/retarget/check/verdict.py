@@ -1,7 +1,7 @@
 """What a robot did under its motors' limits, and whether it kept its contacts and did not fall."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -11,8 +11,10 @@ from numpy import ndarray
 from hsimul3r.artifacts import Artifact, Criterion
 from hsimul3r.geometry.rotations import angle_between, matrix_from_quaternion
 from hsimul3r.retarget.check.problem import ROBOT_NAME, RobotProblem, RobotTarget
+from hsimul3r.retarget.motion import RobotMotion
 from hsimul3r.tracking.costs import up_axis
 from hsimul3r.tracking.criteria import at_least, at_most
+from hsimul3r.tracking.layout import FREE_COMPONENTS, HINGE_COMPONENTS
 from hsimul3r.tracking.recording import Execution, Plan
 from hsimul3r.tracking.simulation import Simulation
 
@@ -114,6 +116,31 @@ def _moment(simulation: Simulation, links: list[str]) -> dict[str, ndarray]:
     }
 
 
+def executed(motion: RobotMotion, check: RobotCheck) -> RobotMotion:
+    """What the robot did as a motion, with the contacts that it was to have."""
+    run, place = check.run, {name: i for i, name in enumerate(check.run.qpos_names)}
+    frames, ratio = len(run.qpos), run.fps / motion.fps
+    paths = {}
+    for asset in motion.assets:
+        T = np.tile(np.eye(4), (frames, 1, 1))
+        T[:, :3, 3] = run.qpos[:, [place[f"{asset.name}:{c}"] for c in FREE_COMPONENTS[:3]]]
+        T[:, :3, :3] = matrix_from_quaternion(run.qpos[:, [place[f"{asset.name}:{c}"] for c in FREE_COMPONENTS[3:]]])
+        paths[asset.name] = T
+    end = frames - 1
+    return replace(
+        motion,
+        provenance=check.provenance,
+        fps=run.fps,
+        root_position=run.qpos[:, [place[f"{ROBOT_NAME}/root:{c}"] for c in FREE_COMPONENTS[:3]]],
+        root_quaternion=run.qpos[:, [place[f"{ROBOT_NAME}/root:{c}"] for c in FREE_COMPONENTS[3:]]],
+        joint_position=run.qpos[:, [place[f"{ROBOT_NAME}/{joint}:{HINGE_COMPONENTS[0]}"] for joint in motion.joint_names]],
+        contacts=tuple(
+            replace(c, first=min(round(c.first * ratio), end), last=min(round(c.last * ratio), end)) for c in motion.contacts
+        ),
+        object_paths=paths,
+    )
+
+
 def robot_criteria(run: RobotRun, problem: RobotProblem, limits: RobotLimits) -> tuple[Criterion, ...]:
     """Everything that must hold."""
     after_start = slice(min(round(limits.start_s * run.fps), len(run.qpos) - 1), None)
@@ -183,8 +210,8 @@ def _upright(run: RobotRun, problem: RobotProblem, limits: RobotLimits) -> Itera
 def _objects(run: RobotRun, problem: RobotProblem, limits: RobotLimits) -> Iterator[Criterion]:
     frames, place = _frames(run, problem), {name: i for i, name in enumerate(run.qpos_names)}
     for item in problem.objects:
-        position = run.qpos[:, [place[f"{item.name}:{c}"] for c in ("x", "y", "z")]]
-        quat = run.qpos[:, [place[f"{item.name}:{c}"] for c in ("qw", "qx", "qy", "qz")]]
+        position = run.qpos[:, [place[f"{item.name}:{c}"] for c in FREE_COMPONENTS[:3]]]
+        quat = run.qpos[:, [place[f"{item.name}:{c}"] for c in FREE_COMPONENTS[3:]]]
         drift = np.linalg.norm(position - item.position[frames], axis=1).max()
         turn = angle_between(matrix_from_quaternion(quat), matrix_from_quaternion(item.quat[frames])).max()
         yield at_most("settled", f"distance of {item.name} from its path [m]", float(drift), limits.drift_m)
