@@ -219,6 +219,7 @@ class DsroFinetune(Command):
             f"Table: {self.out}/{TABLE}\n"
             f'Next: make demo ARGS="--objects.generator part_flow --objects.flow.weights {self.out.resolve()}"',
             highlight=False,
+            soft_wrap=True,
         )
 
 
