@@ -55,6 +55,7 @@ def test_derivatives_of_places(name):
     robot, step = robot_named(name), 1e-6
     chain, hand = chain_of(robot), robot.surface("left_hand")
     at, where = within(chain, 3), np.array([chain.body(hand.body)])
+    sums = NormalEquations(chain, at)
     place, base = at.places(where, hand.points)[:, 0], at.positions[:, chain.body("torso_link")]
     for unknown in range(ROOT + len(chain.low)):
         shift = np.zeros((3, ROOT + len(chain.low)))
@@ -67,7 +68,7 @@ def test_derivatives_of_places(name):
                 frame=np.arange(3), body=np.repeat(where, 3), place=place, other=np.full(3, chain.body("torso_link")),
                 other_place=base, normal=np.tile(axis, (3, 1)), value=np.zeros(3), weight=np.ones(3),
             )  # fmt: skip
-            assert NormalEquations(chain, at).changed(rows, shift) == pytest.approx(change @ axis, abs=1e-11)
+            assert sums.changed(rows, shift) == pytest.approx(change @ axis, abs=1e-11)
 
 
 def test_derivatives_of_turns():
