@@ -3,14 +3,20 @@ import dataclasses
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from hsimul3r.artifacts import Capture, People, PersonView, Provenance
 from hsimul3r.errors import NoOverlap
-from hsimul3r.geometry.cameras import camera_centers
+from hsimul3r.geometry.cameras import camera_centers, depth, rays, transform_points, undistort
+from hsimul3r.geometry.global_alignment import PairPointmaps
+from hsimul3r.geometry.pointmap_rows import no_rows
+from hsimul3r.geometry.pointmap_start import select_pairs
 from hsimul3r.geometry.rotations import angle_between
 from hsimul3r.progress import Progress
 from stages import calibrate_cameras, reconstruct_scene
 from stages.adapters.aliked_lightglue import FeatureConfig
+from stages.adapters.dense_scene import JoinConfig, join_pairs, pixel_grid
+from stages.adapters.networks.pictures import Prepared
 from tests.geometry import rig
 
 PEOPLE_ONLY = calibrate_cameras.CalibrateCamerasConfig(use_features=False)
@@ -161,3 +167,58 @@ def test_pictures_without_texture_fall_back_to_people(tmp_path):
     cfg = dataclasses.replace(PEOPLE_ONLY, use_features=True, features=FeatureConfig(max_keypoints=200))
     found, _ = run(cameras, sightings, tmp_path, cfg=cfg)
     assert found.provenance.adapter == "people" and found.cameras.is_registered.all()
+
+
+def depth_of_room(cameras, view, prepared):
+    """Depth of floor and two walls at a prepared picture's pixels."""
+    grid = pixel_grid(prepared)
+    origin, d = rays(cameras, view, grid)
+    reach = [-origin[2] / np.minimum(d[:, 2], -1e-9), *((side - origin[k]) / d[:, k] for k, side in ((1, 3.0), (0, -3.5)))]
+    reach = np.min([np.where(r > 0, r, np.inf) for r in reach], axis=0)
+    return depth(cameras, view, origin + reach[:, None] * d).reshape(prepared.size_px[::-1])
+
+
+def pointmaps_of_room(cameras, prepared, noise=0.01, seed=0):
+    """What a network might say of every ordered pair: in the first camera's frame, in a scale of its own."""
+    rng = np.random.default_rng(seed)
+    depths = [depth_of_room(cameras, v, picture) for v, picture in enumerate(prepared)]
+    maps = []
+    for i, j in select_pairs(len(prepared)):
+        said = {}
+        for side, v in (("first", i), ("second", j)):
+            xy = undistort(cameras, v, pixel_grid(prepared[v])).reshape(*depths[v].shape, 2)
+            z = depths[v] * (1 + noise * rng.normal(size=depths[v].shape))
+            in_camera = np.concatenate([xy, np.ones((*z.shape, 1))], axis=-1) * z[..., None]
+            T = cameras.T_cam_world[i] @ np.linalg.inv(cameras.T_cam_world[v])
+            said |= {f"points_{side}": 0.4 * transform_points(T, in_camera), f"confidence_{side}": np.full(z.shape, 8.0)}
+        maps.append(PairPointmaps(first=i, second=j, **said))
+    return maps
+
+
+@pytest.mark.slow
+def test_pointmaps_count_in_the_adjustment_beside_people(tmp_path):
+    """Matches alone leave the lens per cents off; the same pointmaps as rows bring it back, and people's pixels say nothing."""
+    cameras = rig.ring(sizes=((640, 360),) * 3, focal=450.0, k1=0.0, spread_deg=70.0)
+    prepared = [Prepared(image=torch.zeros(1, 3, 45, 80), scale=np.full(2, 8.0), offset_px=np.full(2, 3.5)) for _ in range(3)]
+    people = people_of(cameras, rig.sight(cameras, rig.people(1), noise_px=3, pose_noise_m=0.05))
+    people.masks[0][100:300, 250:400] = True
+    maps, unknown = pointmaps_of_room(cameras, prepared), np.full(3, np.nan)
+    cfg = JoinConfig(iterations=40, match_stride=3, pointmap_rows=700)
+    dense = join_pairs(maps, prepared, people.masks, unknown, cfg=cfg, progress=Progress(None))
+    of_first = dense.rows.uv_px[dense.rows.view == 0]
+    assert len(of_first) and not people.masks[0][tuple(of_first[:, ::-1].astype(int).T)].any()
+    found = {}
+    for name, rows in (("matches", no_rows()), ("rows", dense.rows)):
+        scene = dataclasses.replace(dense, rows=rows)
+        settings = calibrate_cameras.CalibrateCamerasConfig(
+            focal_ratios=(0.75,), track_errors_px=(12.0, 3.0), track_errors_from_people_px=(25.0, 4.0)
+        )  # fmt: skip
+        found[name] = calibrate_cameras.calibrate(
+            capture_of(cameras), blank(cameras), people, scene, settings, Progress(None)
+        )  # fmt: skip
+    error = {name: abs(one.cameras.focal_px[0] / 450 - 1) for name, one in found.items()}
+    turn = {name: worst_turn_deg(one.cameras, cameras) for name, one in found.items()}
+    assert error["rows"] < 0.01 and turn["rows"] < 0.6
+    assert error["rows"] < error["matches"] and turn["rows"] < turn["matches"]
+    assert found["rows"].report["pointmap_rows"] > 300 and "pointmap_rows" not in found["matches"].report
+    assert found["rows"].report["pointmaps_percent_median"] < 3
