@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from numpy import ndarray
 from scipy.ndimage import binary_dilation
 from scipy.sparse.csgraph import connected_components
@@ -55,8 +55,8 @@ class CalibrateCamerasConfig:
     gen3r: Gen3rConfig = field(default_factory=Gen3rConfig)
     """With results given, Gen3R does so for one or two photos; of one, people (`photo`) say how large its scene is."""
     known: str = ""
-    """Cameras that are taken as they are, but for the scale, which people give: a COLMAP model's folder, HSfM's
-    hsfm_output_smplx.pkl, or its pickle of DUSt3R's alignment."""
+    """Cameras that are taken as they are, but for the scale, which people give, with the points that came with them: a COLMAP
+    model's folder, a folder or file of HSfM, DUSt3R's saved alignment, or a folder of Human3R or CUT3R."""
     photo: PhotoChoice = field(default_factory=PhotoChoice)
     """Of a single photo."""
     weights: BundleWeights = field(default_factory=BundleWeights)
@@ -154,7 +154,8 @@ def _with_known_cameras(
     progress: Progress,
 ) -> CameraRig:  # fmt: skip
     """People who are seen in two or more of the cameras that the user gives, and scene points."""
-    known = known_cameras.read_known_cameras(Path(cfg.known).expanduser(), capture)
+    path = Path(cfg.known).expanduser()
+    known = known_cameras.read_known_cameras(path, capture)
     seen = tuple(sighting for sighting in people.views if known.is_registered[sighting.view])
     persons, sightings = _linked_people(dataclasses.replace(people, views=seen))
     problem = _with_fixed_cameras(_pose_problem(capture, sightings, len(persons), cfg), known)
@@ -163,9 +164,14 @@ def _with_known_cameras(
     solution = _require_cameras(_start_from_known(problem, known, uv, cfg), capture, matches, cfg)
     rig = _rig(solution, persons, images, matches, cfg, None)
     licences = (*rig.provenance.licences, known_cameras.TERMS)
-    return dataclasses.replace(
-        rig, provenance=dataclasses.replace(rig.provenance, adapter="given cameras+people", licences=licences)
-    )
+    made = dataclasses.replace(rig.provenance, adapter="given cameras+people", licences=licences)
+    dense = known_cameras.read_dense_views(path, capture, _wide_masks(people, cfg), rig.cameras)
+    return dataclasses.replace(rig, provenance=made, dense=dense)
+
+
+def _wide_masks(people: People, cfg: CalibrateCamerasConfig) -> tuple[Bool[ndarray, "height width"], ...]:
+    """People's pixels and those close to them."""
+    return tuple(binary_dilation(mask, iterations=cfg.mask_margin_px) for mask in people.masks)
 
 
 def _with_fixed_cameras(problem: BundleProblem, known: Cameras) -> BundleProblem:
@@ -203,7 +209,7 @@ def _dense_scene(
     """What Gen3R's results or the user's DUSt3R say of all views, where they are given."""
     if not (cfg.gen3r.results or cfg.dust3r.weights):
         return None
-    masks = tuple(binary_dilation(mask, iterations=cfg.mask_margin_px) for mask in people.masks)
+    masks = _wide_masks(people, cfg)
     if cfg.gen3r.results:
         return read_scene(images, masks, cfg=cfg.gen3r)
     return dust3r.reconstruct_views(images, masks, capture.focal_px, cfg=cfg.dust3r, progress=progress)
@@ -265,7 +271,7 @@ def _match_scene(
 ) -> Correspondences | None:
     if not cfg.use_features:
         return None
-    masks = tuple(binary_dilation(mask, iterations=cfg.mask_margin_px) for mask in people.masks)
+    masks = _wide_masks(people, cfg)
     return aliked_lightglue.match_images(images, masks, cfg=cfg.features, progress=progress)
 
 

@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 from hsimul3r.errors import BadForeignFile
 from hsimul3r.geometry.alignment import Similarity
 from hsimul3r.geometry.cameras import camera_centers, observation_errors, project, transform_cameras
+from hsimul3r.geometry.cameras import depth as depth_of
 from hsimul3r.importers.cameras import HSFM_CAMERAS
 from hsimul3r.progress import Progress
 from stages import calibrate_cameras
@@ -209,6 +210,23 @@ def test_points_that_came_with_known_cameras_lie_where_they_lay(tmp_path, kind):
         uv = np.stack([x, y], axis=-1) * view.scale + view.offset_px
         np.testing.assert_allclose(project(cameras, view.view, seen), uv, atol=0.05)
         assert not people[view.view][tuple(np.round(uv[:, ::-1]).astype(int).T)].any()
+
+
+def test_points_that_came_with_known_cameras_are_the_rig_s(tmp_path):
+    """In the rig's frame and people's metres."""
+    cameras = replace(rig.ring(k1=0.0), principal_px=rig.ring().principal_px + 0.5 / 0.4)
+    found = calibrated(write_seen(tmp_path, cameras, "human3r's folder"), cameras, tmp_path)
+    people = [np.zeros((h, w), bool) for w, h in cameras.size_px]
+    truth = read_dense_views(tmp_path / "human3r", capture_of(cameras), people, cameras)
+    assert [view.view for view in found.dense] == [view.view for view in truth]
+    ratios = [
+        depth_of(found.cameras, a.view, a.points[a.is_static]) / depth_of(cameras, b.view, b.points[a.is_static])
+        for a, b in zip(found.dense, truth)
+    ]
+    grown = np.linalg.norm(np.diff(camera_centers(found.cameras), axis=0)) / np.linalg.norm(
+        np.diff(camera_centers(cameras), axis=0)
+    )
+    np.testing.assert_allclose(np.concatenate(ratios), grown, rtol=1e-4)
 
 
 def test_cameras_alone_show_no_points(tmp_path):
