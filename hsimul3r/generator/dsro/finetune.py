@@ -21,7 +21,7 @@ from hsimul3r.progress import Progress
 from stages.adapters.lora import merged
 
 if TYPE_CHECKING:
-    from peft import PeftModel
+    from stages.adapters.lora import PeftModel
 
 log = logging.getLogger(__name__)
 ROLLOUTS: Final = "rollouts"

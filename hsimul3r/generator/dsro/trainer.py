@@ -18,7 +18,7 @@ from hsimul3r.generator.flow.curve import Curve
 from stages.adapters.lora import LoraSettings, add_adapter, without_adapter
 
 if TYPE_CHECKING:
-    from peft import PeftModel
+    from stages.adapters.lora import PeftModel
 
 SCORE: Final = "score"
 Measure = Callable[["PeftModel"], Mapping[str, float]]

@@ -15,7 +15,7 @@ from hsimul3r.generator.flow.weights import HALF, WEIGHTS, load_network, save_ne
 from stages.adapters.lora import load_adapter, merged, save_adapter
 
 if TYPE_CHECKING:
-    from peft import PeftModel
+    from stages.adapters.lora import PeftModel
 
 ADAPTER: Final = "adapter"
 
