@@ -22,7 +22,7 @@ export MUJOCO_GL ?= egl
 export HF_HUB_OFFLINE ?= 1
 
 help:  ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
 setup: $(VENV)/.ready  ## make the environment (done by every other target on first use)
 
@@ -72,6 +72,15 @@ evaluate: setup  ## the paper's tables on HSIBench [SPLIT= CASES= ROWS= VIEWS= S
 import-motion: setup  ## a captured motion (.amc, AMASS .npz) to a scene with the furniture it needs: FILE=
 	$(HSI) import-motion "$(or $(FILE),$(error FILE is missing: make import-motion FILE=<motion>))" $(ARGS)
 
+export-g1: setup  ## the motion as a Unitree G1's, with its scene, in all formats [SCENE=]
+	$(HSI) export-g1 $(if $(SCENE),"$(SCENE)") $(ARGS)
+
+check-robot: setup  ## does the robot keep up with its motion under its motors' limits? [SCENE=]
+	$(HSI) check-robot $(if $(SCENE),"$(SCENE)") $(ARGS)
+
+dsro-finetune: setup  ## tune the generator on simulation feedback: collect, train, compare
+	$(HSI) dsro-finetune $(ARGS)
+
 train-policy: setup  ## a policy by reinforcement learning from what simulate solved [SCENE=]
 	$(HSI) train-policy $(if $(SCENE),"$(SCENE)") $(ARGS)
 
@@ -93,4 +102,4 @@ lint: setup  ## ruff and pyright
 clean:  ## remove the environment (runs stay)
 	rm -rf $(VENV)
 
-.PHONY: help setup demo reconstruct import-motion simulate train-policy view report export evaluate hsibench weights doctor test lint clean
+.PHONY: help setup demo reconstruct import-motion simulate export-g1 check-robot dsro-finetune train-policy view report export evaluate hsibench weights doctor test lint clean
