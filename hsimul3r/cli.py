@@ -81,14 +81,15 @@ class Reconstruct(Command):
 @dataclass(frozen=True, kw_only=True)
 class ImportMotion(Command):
     """A motion to a scene with the furniture it needs, ready to simulate: captured (.amc with its .asf, AMASS' .npz), or
-    estimated from a video by GVHMR, WHAM, TRAM, PHALP or VideoMimic (.pt, .pkl, .npy, .h5)."""
+    estimated from a video by GVHMR, WHAM, TRAM, PHALP or VideoMimic (.pt, .pkl, .npy, .h5), or by Human3R (its folder)."""
 
     file: tyro.conf.Positional[Path]
     """The motion, or with --command the video or folder that it is estimated from; what it is called names the run."""
     asf: Path | None = None
     """Skeleton of an .amc; by default the only .asf beside it, or that of CMU's naming (01_08.amc, 01.asf)."""
     tool: str | None = None
-    """Program that estimated the motion (gvhmr, wham, tram, phalp, videomimic), found by the file's content by default."""
+    """Program that estimated the motion (gvhmr, wham, tram, phalp, videomimic, human3r, sat_hmr); by default the file's content
+    says."""
     person: str | None = None
     """Whose motion to take of several; by default of the one who is there longest."""
     fps: float | None = None
