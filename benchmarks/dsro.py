@@ -58,11 +58,13 @@ ROWS: Final[Mapping[str, Row]] = {
     "base": Row(label="base", loss=None),
     "sft": Row(label="SFT on stable samples", loss=LossConfig(kind="sft")),
     "dro": Row(label="DSO: DRO (paired, guarded)", loss=LossConfig(kind="dro")),
-    "dpo": Row(label="DSO: DPO (paired)", loss=LossConfig(kind="dpo")),
+    "dpo": Row(label="DSO: DPO (paired), beta 500", loss=LossConfig(kind="dpo")),
+    "dpo_weak": Row(label="DSO: DPO (paired), beta 20", loss=LossConfig(kind="dpo", dpo_beta=20.0)),
     "literal": Row(label="DSRO: Eq. 6 literal, guarded", loss=LossConfig(kind="literal")),
     "bounded": Row(label="DSRO: bounded, beta .3", loss=LossConfig(kind="bounded")),
     "reflected": Row(label="DSRO: reflected, b .3", loss=LossConfig(kind="reflected")),
     "reflected_far": Row(label="DSRO: reflected, b .15", loss=LossConfig(kind="reflected", b=0.15)),
+    "reflected_far_2": Row(label="DSRO: reflected, b .15, 2 rounds", loss=LossConfig(kind="reflected", b=0.15), rounds=2),
     "reflected_2": Row(label="DSRO: reflected, b .3, 2 rounds", loss=LossConfig(kind="reflected"), rounds=2),
 }
 CURVES: Final[Mapping[str, LossConfig]] = {
