@@ -11,11 +11,11 @@ import numpy as np
 from hsimul3r.artifacts import ObjectAsset
 from hsimul3r.retarget.check.problem import FLOOR_NAME, ROBOT_NAME
 from hsimul3r.retarget.robot import Capsule, RobotBody, RobotDescription, RobotJoint
-from sim_envs.contract import Timing, contact_pairs
+from sim_envs.contract import Timing
 from sim_envs.engine import MjModel, MjsBody, MjSpec, mujoco
 from sim_envs.humanoid import FLOOR, HUMAN, OBJECT
 from sim_envs.mujoco_cpu import MujocoBatch
-from sim_envs.scene_builder import CONTACTS_PER_PAIR, SceneParts, WorldConfig, build_spec, depth_sensor, touch_sensor
+from sim_envs.scene_builder import WORLD, SceneParts, WorldConfig, add_contact_sensors, build_spec
 
 FRICTION = 0.6
 """Of the robot's soles (mjlab); MuJoCo takes the larger of two surfaces' friction."""
@@ -38,7 +38,8 @@ def robot_model(robot: RobotDescription, assets: Sequence[ObjectAsset], timing: 
         spec.delete(key)
     _add_links(spec, robot)
     _add_self_contacts(spec, robot, world)
-    _add_sensors(spec, robot, tuple(asset.name for asset in assets))
+    targets = {asset.name: asset.name for asset in assets} | {FLOOR_NAME: WORLD}
+    add_contact_sensors(spec, {ROBOT_NAME: f"{ROBOT_NAME}/{robot.root}"}, targets, links_of_parts(robot))
     for geom in spec.geoms:
         geom.solref = [world.contact_time_s, 1.0]
     return spec.compile()
@@ -122,23 +123,3 @@ def _add_self_contacts(spec: MjSpec, robot: RobotDescription, world: WorldConfig
     for one, other in robot.apart:
         pair = spec.add_pair(geomname1=f"{ROBOT_NAME}/{one}", geomname2=f"{ROBOT_NAME}/{other}", condim=3)
         pair.solref = [world.contact_time_s, 1.0]
-
-
-def _add_sensors(spec: MjSpec, robot: RobotDescription, objects: tuple[str, ...]) -> None:
-    mj = mujoco()
-    data = mj.mjtConDataField
-    touch = 1 << int(data.mjCONDATA_FORCE) | 1 << int(data.mjCONDATA_POS)
-    depth = 1 << int(data.mjCONDATA_DIST)
-    nearest, strongest = 1, 2
-    contact, single, subtree = mj.mjtSensor.mjSENS_CONTACT, mj.mjtObj.mjOBJ_BODY, mj.mjtObj.mjOBJ_XBODY
-    links = links_of_parts(robot)
-    targets = {**{name: name for name in objects}, FLOOR_NAME: "world"}
-    for pair in contact_pairs((ROBOT_NAME,), tuple(targets), links):
-        for link in links[pair.part]:
-            sensor = spec.add_sensor(name=touch_sensor(pair.name, link), type=contact, objtype=single, reftype=single)
-            sensor.objname, sensor.refname = f"{ROBOT_NAME}/{link}", targets[pair.object]
-            sensor.intprm[:3] = [touch, strongest, CONTACTS_PER_PAIR]
-    for name, body in targets.items():
-        sensor = spec.add_sensor(name=depth_sensor(ROBOT_NAME, name), type=contact, objtype=subtree, reftype=single)
-        sensor.objname, sensor.refname = f"{ROBOT_NAME}/{robot.root}", body
-        sensor.intprm[:3] = [depth, nearest, 1]

@@ -1,6 +1,6 @@
 """An aligned scene as a MuJoCo model: people as humanoids, objects as free bodies of convex parts, a floor and a light."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,6 +38,7 @@ from sim_envs.humanoid import (
     bones_of,
 )
 
+WORLD = "world"
 CONTACTS_PER_PAIR = 6
 """Contacts of one body and one object that are reported; the strongest come first."""
 PALETTE = ((0.36, 0.52, 0.68, 1), (0.62, 0.45, 0.33, 1), (0.45, 0.6, 0.42, 1), (0.66, 0.55, 0.3, 1))
@@ -130,7 +131,8 @@ def build_spec(parts: SceneParts, timing: Timing = JUDGE) -> MjSpec:
         add_humanoid(spec, human, bones, body.pose[:, : len(BODY_JOINTS)], parts.humanoid)
     for i, asset in enumerate(parts.assets):
         _add_object(spec, asset, PALETTE[i % len(PALETTE)])
-    _add_contact_sensors(spec, parts)
+    roots = {human: f"{human}/{BODY_JOINTS[0]}" for human in parts.humans}
+    add_contact_sensors(spec, roots, {asset.name: asset.name for asset in parts.assets}, CONTACT_PARTS)
     for geom in spec.geoms:
         geom.solref = [parts.world.contact_time_s, 1.0]
     _add_keyframe(spec, parts)
@@ -292,23 +294,27 @@ def _add_part(spec: MjSpec, body: MjsBody, part: ConvexPart, name: str) -> MjsGe
     return body.add_geom(name=name, type=mj.mjtGeom.mjGEOM_MESH, meshname=name)
 
 
-def _add_contact_sensors(spec: MjSpec, parts: SceneParts) -> None:
+def add_contact_sensors(
+    spec: MjSpec, actors: Mapping[str, str], targets: Mapping[str, str], parts: Mapping[str, Sequence[str]]
+) -> None:
+    """What each of the actors' parts presses with, and how deep an actor is in a target. `actors` and `targets` are names with
+    their (root) bodies, `parts` the bodies of each part, named without the actor."""
     mj = mujoco()
     data = mj.mjtConDataField
     touch = 1 << int(data.mjCONDATA_FORCE) | 1 << int(data.mjCONDATA_POS)
     depth = 1 << int(data.mjCONDATA_DIST)
     nearest, strongest = 1, 2
     contact, single, subtree = mj.mjtSensor.mjSENS_CONTACT, mj.mjtObj.mjOBJ_BODY, mj.mjtObj.mjOBJ_XBODY
-    objects = tuple(asset.name for asset in parts.assets)
-    for pair in contact_pairs(parts.humans, objects):
-        for joint in CONTACT_PARTS[pair.part]:
-            sensor = spec.add_sensor(name=touch_sensor(pair.name, joint), type=contact, objtype=single, reftype=single)
-            sensor.objname, sensor.refname = f"{pair.human}/{joint}", pair.object
+    for pair in contact_pairs(tuple(actors), tuple(targets), parts):
+        for body in parts[pair.part]:
+            sensor = spec.add_sensor(name=touch_sensor(pair.name, body), type=contact, objtype=single, reftype=single)
+            sensor.objname, sensor.refname = f"{pair.human}/{body}", targets[pair.object]
             sensor.intprm[:3] = [touch, strongest, CONTACTS_PER_PAIR]
-    for human in parts.humans:
-        for name in objects:
-            sensor = spec.add_sensor(name=depth_sensor(human, name), type=contact, objtype=subtree, reftype=subtree)
-            sensor.objname, sensor.refname = f"{human}/{BODY_JOINTS[0]}", name
+    for actor, root in actors.items():
+        for name, body in targets.items():
+            whole = single if body == WORLD else subtree
+            sensor = spec.add_sensor(name=depth_sensor(actor, name), type=contact, objtype=subtree, reftype=whole)
+            sensor.objname, sensor.refname = root, body
             sensor.intprm[:3] = [depth, nearest, 1]
 
 

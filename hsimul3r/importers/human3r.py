@@ -38,7 +38,7 @@ TOOL: Final = "human3r"
 SURE: Final = 1.5
 """Confidence from which on its viewer shows points."""
 NETWORK_JOINTS: Final = (*SMPLX_JOINTS[:22], *SMPLX_JOINTS[25:], "jaw")
-"""The order of its 53 rotations."""
+"""The order of its 53 rotations: SMPL-X without its eyes, the jaw last."""
 FORK_POSE: Final = ("root_pose", "body_pose", "jaw_pose", "leye_pose", "reye_pose", "lhand_pose", "rhand_pose")
 """SMPL-X's joints as the fork groups them."""
 WRONG: Final = (KeyError, IndexError, TypeError, ValueError, AttributeError, OSError, EOFError, zipfile.BadZipFile)

@@ -6,7 +6,6 @@ are never part of the project.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from hsimul3r.conventions import SMPLX_JOINTS
 from hsimul3r.geometry.rotations import axis_angle_from_matrix
+from hsimul3r.importers.human3r import NETWORK_JOINTS
 from stages.adapters.cut3r import SeenFrame, SeenPerson, Sight, pack_state, seen_frame, unpack_state
 from stages.adapters.networks.checkpoints import Precision, load_network
 from stages.adapters.networks.human3r_net import Human3r, Human3rState, Pool, SeenPeople
@@ -23,8 +23,6 @@ from stages.adapters.networks.pictures import prepare
 from stages.adapters.networks.sizes import human3r_sizes
 
 LICENCES = ("Human3R weights: CC BY-NC-SA 4.0, non-commercial",)
-NETWORK_JOINTS: Final = (*(n for n in SMPLX_JOINTS if n not in ("jaw", "left_eye_smplhf", "right_eye_smplhf")), "jaw")
-"""The order of the network's 53 rotations: SMPL-X without its eyes, the jaw last."""
 
 
 class Human3rStream:
