@@ -30,7 +30,7 @@ class Row:
     """Numbers of the paper's tables in which it appears, and the name there of the row to print beside it."""
     cfg: PipelineConfig
     needs: str
-    """What does not exist yet and it needs; such a row is named in the tables and not run."""
+    """What it needs and is not there; such a row is named in the tables and not run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +127,7 @@ def _row(entry: dict[str, Any], base: PipelineConfig, path: Path) -> Row:
         name=name,
         label=entry.pop("label", name),
         tables=entry.pop("tables"),
-        needs=entry.pop("needs", ""),
+        needs=_missing(entry.pop("needs", {})),
         cfg=override(base, overrides, path, f"rows.{name}.overrides."),
     )
     if entry:
@@ -135,6 +135,11 @@ def _row(entry: dict[str, Any], base: PipelineConfig, path: Path) -> Row:
     if set(overrides) - MAY_DIFFER:
         raise BadConfig(path, f"row '{name}' may only override {', '.join(sorted(MAY_DIFFER))}; the rest is shared by all rows")
     return row
+
+
+def _missing(files: Mapping[str, str]) -> str:
+    """What makes the first of these files that is not there."""
+    return next((f"{name}: {made_by}" for name, made_by in files.items() if not Path(name).exists()), "")
 
 
 def selected(

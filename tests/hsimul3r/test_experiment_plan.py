@@ -41,7 +41,8 @@ def test_rows_switch_what_their_names_say(shipped):
         "v2": ("parametric", True, "none"),
         "v3": ("parametric", True, "center"),
         "v4": ("parametric", True, "surface"),
-        "ours": ("parametric", True, "surface"),
+        "learned": ("part_flow", True, "surface"),
+        "ours": ("part_flow", True, "surface"),
     }
 
 
@@ -50,6 +51,15 @@ def test_what_does_not_exist_is_said_and_nothing_else_differs_between_rows(shipp
     first, *others = (row.cfg for row in shipped.rows)
     for name in ("capture", "people", "cameras", "scene", "humans", "object_views", "sim_scene", "verdict"):
         assert all(getattr(cfg, name) == getattr(first, name) for cfg in others), name
+
+
+def test_a_row_is_run_as_soon_as_what_it_needs_is_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = write(tmp_path, {"rows": [{"name": "a", "tables": {}, "needs": {"tuned/weights": "make them"}}]})
+    assert load_experiment(path, PipelineConfig()).rows[0].needs == "tuned/weights: make them"
+    (tmp_path / "tuned").mkdir()
+    (tmp_path / "tuned" / "weights").write_bytes(b"")
+    assert load_experiment(path, PipelineConfig()).rows[0].needs == ""
 
 
 def write(tmp_path, table):
