@@ -183,7 +183,8 @@ def test_files_that_are_no_such_policy_are_refused(environment, tmp_path):
     path.write_bytes(b"no policy")
     with pytest.raises(PolicyMismatch, match="is no ONNX policy"):
         load_policy(path)
-    write_policy(agent_of(environment, tmp_path), {"layout": {}}, path)
+    described = description(environment.spec, environment.worlds[0].gains, trained_on="chair")
+    write_policy(agent_of(environment, tmp_path), described | {"layout": {}}, path)
     with pytest.raises(PolicyMismatch, match="is no ONNX policy"):
         load_policy(path)
     with pytest.raises(PolicyMismatch, match="another policy"):
