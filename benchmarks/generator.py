@@ -20,7 +20,7 @@ import numpy as np
 import torch
 import tyro
 from generator_items import Item, Retrieval, Seen, Source, TrainingSet, items_of, observation_of, stretched
-from manifold3d import Manifold
+from object_fit import solid_iou
 from rich.console import Console
 from rich.table import Table
 
@@ -199,13 +199,9 @@ def compared(made: Surface, true: Surface) -> Row:
     )  # fmt: skip
     solids = [manifold_of(*made, "made"), manifold_of(*true, "true")]
     return {
-        "f": like.f_score / 100, "chamfer": like.chamfer, "iou3d": _solid_iou(*solids),
+        "f": like.f_score / 100, "chamfer": like.chamfer, "iou3d": solid_iou(*solids),
         "seat_cm": 100 * abs(support_height(*made) - support_height(*true)),
     }  # fmt: skip
-
-
-def _solid_iou(a: Manifold, b: Manifold) -> float:
-    return (a ^ b).volume() / (a + b).volume()
 
 
 # --- whole generators ------------------------------------------------------------

@@ -155,8 +155,8 @@ def _compare(best: Candidate, truth: Truth) -> dict[str, float]:
     masks = [mesh_mask(truth.cameras, v, made_v, made_f) for v in range(len(truth.masks))]
     return {
         "iou": float(np.mean([iou(made, mask) for made, mask in zip(masks, truth.masks)])),
-        "iou3d": _solid_iou(solid, manifold_of(made_v, made_f, "fit")),
-        "iou3d_shifted": _solid_iou(solid, manifold_of(made_v + _shift(b, a), made_f, "fit")),
+        "iou3d": solid_iou(solid, manifold_of(made_v, made_f, "fit")),
+        "iou3d_shifted": solid_iou(solid, manifold_of(made_v + _shift(b, a), made_f, "fit")),
         "chamfer": 0.5 * float(to_made.mean() + to_true.mean()),
         "f5": _f_score(to_made, to_true, 0.05),
         "f2": _f_score(to_made, to_true, 0.02),
@@ -166,7 +166,8 @@ def _compare(best: Candidate, truth: Truth) -> dict[str, float]:
     }
 
 
-def _solid_iou(a: Manifold, b: Manifold) -> float:
+def solid_iou(a: Manifold, b: Manifold) -> float:
+    """Volume in common over volume of both together."""
     return (a ^ b).volume() / (a + b).volume()
 
 

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from hsimul3r.artifacts import BodySequence, Rollout
+from hsimul3r.export.texts import texts
 
 HANDS = slice(25, 55)
 EYES = slice(23, 25)
@@ -72,9 +73,9 @@ def write_amass(motion: AmassMotion, path: Path) -> None:
         person=np.array(body.person), stature_m=np.array(body.stature_m), betas=body.betas, trans=body.transl,
         root_orient=body.pose[:, 0], pose_body=flat(BODY), pose_jaw=flat(JAW), pose_eye=flat(EYES), pose_hand=flat(HANDS),
         mocap_frame_rate=np.array(body.fps), mocap_time_length=np.array(frames / body.fps),
-        contact_part=_texts(motion.contact_part), contact_target=_texts(motion.contact_target),
+        contact_part=texts(motion.contact_part), contact_target=texts(motion.contact_target),
         contact_force_n=motion.contact_force_n, contact_point_m=motion.contact_point_m,
-        object_name=_texts(motion.object_name), object_pos_m=motion.object_pos_m, object_quat_wxyz=motion.object_quat_wxyz,
+        object_name=texts(motion.object_name), object_pos_m=motion.object_pos_m, object_quat_wxyz=motion.object_quat_wxyz,
     )  # fmt: skip
 
 
@@ -103,7 +104,3 @@ def read_amass(path: Path) -> AmassMotion:
         object_pos_m=table["object_pos_m"],
         object_quat_wxyz=table["object_quat_wxyz"],
     )
-
-
-def _texts(names: tuple[str, ...]) -> ndarray:
-    return np.array(names, dtype=str) if names else np.empty(0, "<U1")

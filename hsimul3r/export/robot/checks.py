@@ -54,8 +54,3 @@ def unit_quaternions(path: Path, quat: Float[ndarray, "frames 4"]) -> Float[ndar
     if not (np.isfinite(length).all() and np.abs(length - 1).max(initial=0) < 1e-2):
         raise BadRobotMotion(path, "its root's quaternions are not of length one")
     return quat / length
-
-
-def texts(names: Sequence[str]) -> ndarray:
-    """Names as an array that needs no pickle."""
-    return np.array(names, dtype=str) if names else np.empty(0, "<U1")

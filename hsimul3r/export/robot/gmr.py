@@ -13,8 +13,9 @@ import numpy as np
 from numpy import ndarray
 
 from hsimul3r.errors import BadRobotMotion
-from hsimul3r.export.robot.checks import array_of, npz_table, rate_of, texts, unit_quaternions
+from hsimul3r.export.robot.checks import array_of, npz_table, rate_of, unit_quaternions
 from hsimul3r.export.robot.clip import WXYZ_TO_XYZW, XYZW_TO_WXYZ, RobotClip
+from hsimul3r.export.texts import texts
 from hsimul3r.importers.plain import read_plain
 from hsimul3r.retarget.kinematics import chain_of, posed
 from hsimul3r.retarget.robot import RobotDescription

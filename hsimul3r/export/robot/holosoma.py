@@ -14,8 +14,9 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from hsimul3r.errors import BadRobotMotion
-from hsimul3r.export.robot.checks import array_of, npz_table, rate_of, texts, unit_quaternions
+from hsimul3r.export.robot.checks import array_of, npz_table, rate_of, unit_quaternions
 from hsimul3r.export.robot.clip import ObjectTrack, RobotClip, link_motion, rates, turn_rates
+from hsimul3r.export.texts import texts
 from hsimul3r.geometry.rotations import matrix_from_quaternion
 from hsimul3r.retarget.robot import RobotDescription
 
