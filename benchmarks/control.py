@@ -7,7 +7,8 @@
 
 Every case is staged in memory, noise is put on it (see control_cases.py), each row controls it, and the verdict of Sec. 3.4 on
 the fine simulation decides. Finished attempts are kept in <out>/outcomes.jsonl: a run that was stopped goes on where it was.
-Times are CPU seconds of one thread: what an idle core would need on the clock. <out>/control.md and control.png sum up.
+Times are CPU seconds, and seconds on the clock, which say something on idle cores only (`--workers 1 --threads 2`).
+<out>/control.md and control.png sum up.
 """
 
 import hashlib
@@ -86,6 +87,8 @@ class Args:
     """Cases of each kind."""
     budget: Budget = "default"
     workers: int = 2
+    threads: int = 1
+    """Of each attempt; with more than one, and one worker, the clock on idle cores is what a user waits for."""
     quick: bool = False
     """Three cases of each kind, one seed."""
     report_only: bool = False
@@ -99,6 +102,7 @@ class Task:
     kind: str
     case: str
     budget: str
+    threads: int
     runs: tuple[tuple[str, int, str], ...]
     """Noise, seed and row."""
 
@@ -152,7 +156,7 @@ def tasks_of(args: Args, known: Sequence[Outcome]) -> Iterator[Task]:
             runs = tuple((noise, seed, row) for noise in args.noises for row in args.rows)
             missing = tuple(run for run in runs if (kind, case, *run) not in done)
             if missing:
-                yield Task(kind=kind, case=case, budget=args.budget, runs=missing)
+                yield Task(kind=kind, case=case, budget=args.budget, threads=args.threads, runs=missing)
 
 
 def run_all(tasks: Sequence[Task], workers: int) -> Iterator[list[Outcome]]:
@@ -179,7 +183,7 @@ def run_task(task: Task) -> list[Outcome]:
             attempt(
                 scene,
                 Outcome(kind=task.kind, case=task.case, noise=noise, seed=seed, row=row, key=key_of(row, task.budget)),
-                tracking_of(row, task.budget),
+                replace(tracking_of(row, task.budget), threads=task.threads),
             )
         )
     return outcomes
@@ -190,9 +194,9 @@ def attempt(scene: AlignedScene, blank: Outcome, cfg: track_motion.TrackMotionCo
     sim_scene = sim_scene_of(scene)
     cfg = replace(cfg, seed=blank.seed)
     with tempfile.TemporaryDirectory() as folder:
-        started = time.process_time()
+        started, clock = time.process_time(), time.perf_counter()
         rollout = track_motion.run(sim_scene, cfg=cfg, out=Path(folder), progress=QUIET)
-        cpu_s = time.process_time() - started
+        cpu_s, wall_s = time.process_time() - started, time.perf_counter() - clock
         verdict = judge_stability.run(sim_scene, rollout, cfg=JUDGING, out=Path(folder), progress=QUIET)
     touching = [c.holds for c in verdict.criteria if c.test == "contact" and "touches" in c.name]
     frames = len(rollout.qpos) if len(scene.bodies[0].pose) > 1 else round(JUDGING.interaction.window_s * rollout.fps)
@@ -203,6 +207,7 @@ def attempt(scene: AlignedScene, blank: Outcome, cfg: track_motion.TrackMotionCo
         touches=bool(touching) and all(touching),
         deviation_mm=1000 * float(rollout.body_deviation_m[-frames:].mean()),
         cpu_s=cpu_s,
+        wall_s=wall_s,
         seconds=(len(rollout.qpos) - 1) / rollout.fps,
         iterations=rollout.report.get("iterations", 0.0),
         is_certified=rollout.report.get("is_certified", 0.0) > 0,
