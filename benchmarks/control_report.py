@@ -157,7 +157,7 @@ def table(noise: str, groups: Groups) -> str:
 NOTES = """
 Shares are of attempts, in brackets the lowest and highest of the seeds that have all cases, where there are two. Deviation is
 the median over attempts of the joints' mean distance from the noisy reconstruction at the end. Seconds are of control alone,
-without building the scene and without the verdict; those of the clock mean little where other work ran on the machine. Types are
+without building the scene and without the verdict; those of the clock mean little where other work ran beside them. Types are
 those of Fig. 3: the object falls by itself, does not settle, contact is not held, stable.
 """
 
