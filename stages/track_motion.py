@@ -17,7 +17,7 @@ from hsimul3r.tracking.controllers import (
     controller_for,
 )
 from hsimul3r.tracking.criteria import DEVIATION, UNLABELLED, InteractionThresholds, interaction_criteria
-from hsimul3r.tracking.motion import duration_s, rests_at_end
+from hsimul3r.tracking.motion import duration_s, followed_s, rests_at_end
 from hsimul3r.tracking.policy import PolicyFollower
 from hsimul3r.tracking.problem import SceneTerm, TrackingProblem, at_rate, searched, tracking_problem
 from hsimul3r.tracking.recording import Plan, RecordConfig, SoftStart, record, rollout_of
@@ -101,9 +101,7 @@ def run(sim_scene: SimScene, *, cfg: TrackMotionConfig, out: Path, progress: Pro
 
 
 def _duration_s(problem: TrackingProblem, cfg: TrackMotionConfig) -> float:
-    if problem.frames == 1:
-        return cfg.hold_s
-    return duration_s(problem) + (cfg.rest_s if rests_at_end(problem) else 0.0)
+    return followed_s(duration_s(problem), rests_at_end=rests_at_end(problem), hold_s=cfg.hold_s, rest_s=cfg.rest_s)
 
 
 def _controller(name: ControllerName | Literal["ppo"], problem: TrackingProblem, cfg: TrackMotionConfig) -> Controller:

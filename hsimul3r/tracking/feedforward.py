@@ -20,7 +20,7 @@ from hsimul3r.tracking.chain import CARRIES, JOINTS, Chain
 from hsimul3r.tracking.layout import HumanLayout, joint_kind, velocity_names
 from hsimul3r.tracking.problem import PersonReference
 from hsimul3r.tracking.simulation import Simulation
-from hsimul3r.tracking.supports import Footing, Support
+from hsimul3r.tracking.supports import Footing
 
 SAMPLE_S = 1 / 15
 """Apart of the moments whose forces are found; accelerations are differences over it."""
@@ -99,12 +99,13 @@ def torques(person: PersonReference, footing: Footing, fps: float) -> Float[ndar
     loads = masses[:, None] * (accelerations(parts, frames, fps) + np.array([0.0, 0.0, GRAVITY]))
     found = np.zeros((len(frames), JOINTS, 3))
     for i, frame in enumerate(frames):
-        held = [s for s in footing.supports if s.bears and s.is_held[frame]]
-        if not held:
+        bearing = [s.bearing[frame] for s in footing.supports]
+        if not any(points.any() for points in bearing):
             continue
-        bones = np.concatenate([support.bones for support in held])
-        places = np.concatenate([chain.at(np.array([frame])).points(s.bones, s.local)[0] for s in held])
-        force = bearing_forces(places, _costs(held), parts[frame], loads[i])
+        bones = np.concatenate([s.bones[points] for s, points in zip(footing.supports, bearing)])
+        local = np.concatenate([s.local[points] for s, points in zip(footing.supports, bearing)])
+        places = chain.at(np.array([frame])).points(bones, local)[0]
+        force = bearing_forces(places, _costs(bones), parts[frame], loads[i])
         own, borne = (points[None] - chain.p[frame][:, None] for points in (parts[frame], places))
         torque = (CARRIES[..., None] * np.cross(own, loads[i][None])).sum(axis=1)
         torque -= (CARRIES[:, bones, None] * np.cross(borne, force[None])).sum(axis=1)
@@ -143,6 +144,6 @@ def bearing_forces(
     return shares.reshape(-1, len(RAYS)) @ RAYS
 
 
-def _costs(held: list[Support]) -> Float[ndarray, "points"]:
-    is_hand = [joint_kind(BODY_JOINTS[bone]) in ("wrist", "elbow") for support in held for bone in support.bones]
+def _costs(bones: Int[ndarray, "points"]) -> Float[ndarray, "points"]:
+    is_hand = [joint_kind(BODY_JOINTS[bone]) in ("wrist", "elbow") for bone in bones]
     return np.where(is_hand, HAND_SHARE, 1.0)

@@ -144,6 +144,8 @@ class Mending:
         found: list[list[Rows]] = [[] for _ in self.frames]
         for support in self.footing.supports:
             held = np.flatnonzero(support.is_held[self.frames])
+            if not len(held):
+                continue
             here = chain.at(held)
             x = here.points(support.bones, support.local)
             by = here.derivative(x, support.bones) / support.sigma_m

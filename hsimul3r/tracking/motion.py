@@ -33,6 +33,13 @@ def duration_s(problem: TrackingProblem) -> float:
     return (problem.frames - 1) / problem.fps
 
 
+def followed_s(motion_s: float, *, rests_at_end: bool, hold_s: float, rest_s: float) -> float:
+    """How long a reference is followed: a single moment is held, and a motion that ends at rest rests on for a while."""
+    if motion_s == 0:
+        return hold_s
+    return motion_s + (rest_s if rests_at_end else 0.0)
+
+
 def first_moment(problem: TrackingProblem) -> TrackingProblem:
     """The first frame as a pose to be held, with the contacts that are held in it."""
     people = (replace(p, pose=p.pose[:1], joints=p.joints[:1], quats=p.quats[:1]) for p in problem.people)
@@ -48,7 +55,7 @@ def first_moment(problem: TrackingProblem) -> TrackingProblem:
 def velocities(problem: TrackingProblem, qvel_names: Sequence[str], *, over_s: float = 0.0) -> Float[ndarray, "frames nv"]:
     """Velocities of the reference in the engine's order, as means over the next `over_s` (at least a frame); zero at its end.
 
-    Linear ones are the world's, angular ones the moving frame's.
+    Linear ones are the world's, angular ones the moving frame's: over a single frame, q[t + 1] = q[t] * exp(w / fps).
     """
     place = {name: i for i, name in enumerate(qvel_names)}
     qvel = np.zeros((problem.frames, len(qvel_names)))

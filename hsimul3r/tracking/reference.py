@@ -11,7 +11,8 @@ from scipy.spatial.transform import Rotation
 
 from hsimul3r.conventions import BODY_JOINTS
 from hsimul3r.errors import NotOnePerson
-from hsimul3r.tracking.layout import FREE_VELOCITIES, HumanLayout, object_place, velocity_names
+from hsimul3r.tracking.layout import HumanLayout, object_place, velocity_names
+from hsimul3r.tracking.motion import velocities
 from hsimul3r.tracking.pd import follow_reconstruction
 from hsimul3r.tracking.problem import ContactTarget, TrackingProblem, at_rate
 from hsimul3r.tracking.skeleton import BodyMotion, Skeleton
@@ -67,7 +68,7 @@ class ReferenceMotion:
         person = timed.people[0]
         skeleton = Skeleton.of(person, qpos_names, ctrl_names)
         qpos = _states(timed, qpos_names, ctrl_names)
-        qvel = velocities(qpos, qpos_names, fps)
+        qvel = velocities(timed, velocity_names(qpos_names))
         return cls(
             fps=fps,
             skeleton=skeleton,
@@ -88,26 +89,6 @@ def named_contacts(problem: TrackingProblem) -> dict[str, ContactTarget]:
         again = sum(name.split("#")[0] == target.pair for name in named)
         named[f"{target.pair}#{again + 1}" if again else target.pair] = target
     return named
-
-
-def velocities(qpos: Float[ndarray, "frames nq"], qpos_names: Sequence[str], fps: float) -> Float[ndarray, "frames nv"]:
-    """Velocities that carry each frame's state to the next one's; zero in the last.
-
-    Linear velocities are the world's, angular ones the moving frame's: q[t + 1] = q[t] * exp(w / fps).
-    """
-    names = velocity_names(qpos_names)
-    moved = np.concatenate([qpos[1:], qpos[-1:]])
-    columns: dict[str, ndarray] = {}
-    for joint in dict.fromkeys(name.rsplit(":", 1)[0] for name in qpos_names):
-        place = {name.rsplit(":", 1)[1]: i for i, name in enumerate(qpos_names) if name.rsplit(":", 1)[0] == joint}
-        quat = [place[c] for c in ("qw", "qx", "qy", "qz")]
-        before, after = (Rotation.from_quat(state[:, quat], scalar_first=True) for state in (qpos, moved))
-        spin = (before.inv() * after).as_rotvec() * fps
-        columns |= {f"{joint}:{c}": spin[:, i] for i, c in enumerate(FREE_VELOCITIES[3:])}
-        if "x" in place:
-            speed = (moved - qpos)[:, [place[c] for c in "xyz"]] * fps
-            columns |= {f"{joint}:{c}": speed[:, i] for i, c in enumerate(FREE_VELOCITIES[:3])}
-    return np.stack([columns[name] for name in names], axis=1)
 
 
 def disturbed(

@@ -1,6 +1,7 @@
 """What bears a moving person: soles that stand and other parts that are held against furniture, where and when.
 
-Of a sole that stands the reconstruction says roughly where; that it neither slides nor tips nor sinks in is known.
+Of a sole that stands the reconstruction says roughly where; that it neither slides nor tips nor sinks in is known. Labels have
+gaps: a foot that rolls onto its heel or off its toes bears before and after it stands; so does what stays where it was held.
 """
 
 from collections.abc import Iterator
@@ -29,6 +30,10 @@ SOLE_BONES = np.array(
     [BODY_JOINTS.index(f"{side}_{bone}") for side in ("left", "right") for bone in ("ankle", "ankle", "ankle", "foot")]
 )
 """That heel, ball inside, ball outside and toe tip of `BodyModel.soles` are on."""
+TREAD_M, TREAD_M_S = 0.04, 0.5
+"""Points under the feet that are lower and slower than this bear, whether the foot stands or not."""
+STAY_M = 0.04
+"""Parts this near to where they are held bear there, before and after too."""
 HAND_M, SEAT_M = 0.04, 0.08
 """Half the width of what a hand or forearm, and any other part, rests on."""
 
@@ -43,8 +48,8 @@ class Support:
     goal: Float[ndarray, "frames points 3"]
     is_held: Bool[ndarray, "frames"]
     sigma_m: float
-    bears: bool
-    """Not what is held against a thing that moves."""
+    bearing: Bool[ndarray, "frames points"]
+    """When each of them may bear weight, held or not; never what is held against a thing that moves."""
     area: Float[ndarray, "corners 3"]
     """Corners of what the weight may act on, from every goal."""
 
@@ -61,8 +66,7 @@ class Footing:
 
     def area(self, frame: int) -> Float[ndarray, "points 3"]:
         """Corners of all that bears in a frame."""
-        held = [s for s in self.supports if s.bears and s.is_held[frame]]
-        corners = [(s.goal[frame][:, None] + s.area).reshape(-1, 3) for s in held]
+        corners = [(s.goal[frame, s.bearing[frame], None] + s.area).reshape(-1, 3) for s in self.supports]
         return np.concatenate([np.zeros((0, 3)), *corners])
 
 
@@ -87,10 +91,12 @@ def _footing(
     soles = model.soles(body.betas, rest, origin).reshape(-1, 3) - model.joints(body.betas, rest, origin)[SOLE_BONES]
     blank = Footing(segments=segments(model, body.betas), soles=SOLE_BONES, sole_points=soles, supports=())
     mine = [target for target in problem.targets if target.person == person.name]
-    supports = (*_standing(blank, Chain.of(person), scene, body, problem, mine), *_touching(mine, problem))
+    chain = Chain.of(person)
+    supports = (*_standing(blank, chain, scene, body, problem, mine), *_touching(mine, chain, problem))
     if not any(contact.person == body.person and contact.target == FLOOR for contact in scene.contacts):
-        supports = tuple(replace(support, bears=False) for support in supports)
-    return replace(blank, supports=supports)
+        supports = tuple(replace(support, bearing=np.zeros_like(support.bearing)) for support in supports)
+        return replace(blank, supports=supports)
+    return replace(blank, supports=(*supports, *_treading(blank, chain, scene, body, problem)))
 
 
 def _standing(
@@ -114,13 +120,32 @@ def _standing(
                 continue
             goal[:, :2] += (_goals(target, problem)[0] - _places(target, chain)[is_held].mean(axis=0))[:2]
             goal[:, 2] = contact.point[2]
+        goals = np.tile(goal, (problem.frames, 1, 1))
+        bearing = np.repeat(is_held[:, None], len(bones), axis=1)
+        if contact.target != FLOOR:
+            bearing |= _stays(chain.points(bones, local), goals)
         yield Support(
-            bones=bones, local=local, goal=np.tile(goal, (problem.frames, 1, 1)), is_held=is_held, sigma_m=SOLE_SIGMA_M,
-            bears=True, area=np.zeros((1, 3)),
+            bones=bones, local=local, goal=goals, is_held=is_held, sigma_m=SOLE_SIGMA_M, bearing=bearing, area=np.zeros((1, 3))
         )  # fmt: skip
 
 
-def _touching(targets: list[ContactTarget], problem: TrackingProblem) -> Iterator[Support]:
+def _treading(feet: Footing, chain: Chain, scene: SimScene, body: BodySequence, problem: TrackingProblem) -> Iterator[Support]:
+    """What of the feet is on the floor while they do not stand there."""
+    x = chain.points(feet.soles, feet.sole_points)
+    speed = np.linalg.norm(np.gradient(x, 1 / problem.fps, axis=0), axis=-1) if problem.frames > 1 else np.zeros(x.shape[:2])
+    bearing = (x[..., 2] < TREAD_M) & (speed < TREAD_M_S)
+    for contact in scene.contacts:
+        if contact.person == body.person and contact.target == FLOOR and contact.part.endswith("_foot"):
+            side = slice(0, 4) if contact.part.startswith("left") else slice(4, 8)
+            bearing[_frames(contact, body, problem), side] = False
+    if bearing.any():
+        yield Support(
+            bones=feet.soles, local=feet.sole_points, goal=x * [1.0, 1.0, 0.0], is_held=np.zeros(problem.frames, bool),
+            sigma_m=SOLE_SIGMA_M, bearing=bearing, area=np.zeros((1, 3)),
+        )  # fmt: skip
+
+
+def _touching(targets: list[ContactTarget], chain: Chain, problem: TrackingProblem) -> Iterator[Support]:
     """All that is held against furniture but standing feet."""
     for target in targets:
         moves = _moves(target, problem)
@@ -128,9 +153,11 @@ def _touching(targets: list[ContactTarget], problem: TrackingProblem) -> Iterato
             continue
         bone = _bone(target)
         half = HAND_M if joint_kind(BODY_JOINTS[bone]) in ("wrist", "elbow") else SEAT_M
+        goals = _goals(target, problem)[:, None]
+        bearing = target.is_held[:, None] | _stays(_places(target, chain)[:, None], goals)
         yield Support(
-            bones=np.array([bone]), local=target.keypoint[None], goal=_goals(target, problem)[:, None],
-            is_held=target.is_held, sigma_m=TOUCH_SIGMA_M, bears=not moves,
+            bones=np.array([bone]), local=target.keypoint[None], goal=goals, is_held=target.is_held, sigma_m=TOUCH_SIGMA_M,
+            bearing=bearing & (not moves),
             area=half * np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]]),
         )  # fmt: skip
 
@@ -155,9 +182,14 @@ def _moves(target: ContactTarget, problem: TrackingProblem) -> bool:
 
 
 def _goals(target: ContactTarget, problem: TrackingProblem) -> Float[ndarray, "frames 3"]:
-    """The middle of the patch in the world."""
+    """The label's place in the world."""
     item = _object(target, problem)
-    return item.position + matrix_from_quaternion(item.quat) @ target.patch_centre
+    return item.position + matrix_from_quaternion(item.quat) @ target.point
+
+
+def _stays(x: Float[ndarray, "frames points 3"], goal: Float[ndarray, "frames points 3"]) -> Bool[ndarray, "frames points"]:
+    """Where points are as near to their goals as parts are that have not left."""
+    return np.linalg.norm(x - goal, axis=-1) < STAY_M
 
 
 def _places(target: ContactTarget, chain: Chain) -> Float[ndarray, "frames 3"]:

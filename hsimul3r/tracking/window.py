@@ -8,7 +8,7 @@ the next search begins. A plan made in the coarse simulation alone and replayed 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 from jaxtyping import Float
@@ -104,6 +104,42 @@ class Horizon:
         return self.frame + (step + 1) * self.frames
 
 
+class SearchSpace(Protocol):
+    """Where the planner searches: offsets of servo targets around a reference's own, of one body or several."""
+
+    @property
+    def frames(self) -> int:
+        """Of the reference."""
+        ...
+
+    @property
+    def reference(self) -> Plan: ...
+    @property
+    def scale(self) -> Float[ndarray, "size"]:
+        """Expected errors: the first spread of samples."""
+        ...
+
+    def offsets_of(self, ctrl: Float[ndarray, "nu"], frame: int, knots: int) -> Float[ndarray, "people knots size"]:
+        """What turns the reference's targets of a frame into `ctrl`, kept over all knots."""
+        ...
+
+    def leans(self, frame: int) -> Float[ndarray, "people leans size"]:
+        """Offsets that bring everybody's weight elsewhere."""
+        ...
+
+    def commands(self, samples: Float[ndarray, "sims people knots size"], horizon: Horizon) -> Float[ndarray, "steps sims nu"]:
+        """Servo targets of samples over a horizon."""
+        ...
+
+
+class Moment(Protocol):
+    """What samples are compared by, per body: the cost of one moment, of not being at rest, and of being about to fall."""
+
+    def __call__(self, simulation: Simulation, frame: int = 0) -> Float[ndarray, "sims people"]: ...
+    def end_velocity(self, simulation: Simulation) -> Float[ndarray, "sims people"]: ...
+    def tipping(self, simulation: Simulation, frame: int) -> Float[ndarray, "sims people"]: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class WindowSpace:
     """Offsets (people, knots, 63) of servo targets around the reference's own."""
@@ -135,6 +171,10 @@ class WindowSpace:
             reference=reference,
             scale=share * pose_scale(),
         )
+
+    @property
+    def frames(self) -> int:
+        return self.problem.frames
 
     def offsets_of(self, ctrl: Float[ndarray, "nu"], frame: int, knots: int) -> Float[ndarray, "people knots 63"]:
         """What turns the reference's targets of a frame into `ctrl`, kept over all knots."""
@@ -197,7 +237,7 @@ class Rehearsal:
     """Simulations in which samples are compared, and what they are compared by."""
 
     simulation: Simulation
-    moment: MomentCost
+    moment: Moment
 
     @classmethod
     def of(cls, problem: TrackingProblem, simulation: Simulation, weights: CostWeights) -> Self:
@@ -209,7 +249,7 @@ class Rehearsal:
 class WindowPlanner:
     """The searches of one motion."""
 
-    space: WindowSpace
+    space: SearchSpace
     cfg: WindowConfig
     soft_start: SoftStart
     fps: float
@@ -235,7 +275,7 @@ class WindowPlanner:
     def horizon(self, frame: int) -> Horizon:
         """What lies ahead of a frame: farther where half of it is beyond the end of the motion."""
         cfg = self.cfg
-        is_over = frame + 0.5 * cfg.horizon_s * self.fps >= self.space.problem.frames - 1
+        is_over = frame + 0.5 * cfg.horizon_s * self.fps >= self.space.frames - 1
         stretch = cfg.rest_horizon_s / cfg.horizon_s if is_over else 1.0
         steps = max(round(stretch * cfg.horizon_s / self.step_s), self.commit)
         knot_s = stretch * cfg.knot_s
@@ -256,7 +296,7 @@ class WindowPlanner:
         still = np.repeat(mean[:, :1], mean.shape[1], axis=1)
         known = np.stack([mean, np.zeros_like(mean), still])
         known_cost = self.cost(known, start, horizon, self.fine).sum(axis=1)
-        if horizon.frame >= self.space.problem.frames - 1:
+        if horizon.frame >= self.space.frames - 1:
             known_cost[-1] /= 1.0 + self.cfg.stillness
         best = known[known_cost.argmin()]
         if known_cost.min() <= self.cfg.good_cost * len(mean):
@@ -306,7 +346,7 @@ class WindowPlanner:
             simulation.step(ctrl, steps)
             frame = horizon.reference_frame(step)
             capped = np.minimum(moment(simulation, frame), cfg.cost_cap)
-            if frame >= self.space.problem.frames:
+            if frame >= self.space.frames:
                 capped += np.minimum(moment.end_velocity(simulation), 1.0)
             if step >= end:
                 capped = cfg.end_weight * capped + np.minimum(cfg.tipping * moment.tipping(simulation, frame), cfg.cost_cap)

@@ -79,7 +79,7 @@ def test_a_chain_is_the_body_and_its_derivatives_are_differences(standing):
 def test_soles_stand_flat_where_they_are_said_to(standing):
     footing = mending(standing).footing
     feet = [support for support in footing.supports if len(support.bones) == 4]
-    assert len(feet) == 2 and all(support.bears and support.is_held.all() for support in feet)
+    assert len(feet) == 2 and all(support.bearing.all() and support.is_held.all() for support in feet)
     heights = sorted(float(support.goal[0, :, 2].mean()) for support in feet)
     assert heights[0] == 0.0 and heights[1] > 0.1
     assert all(np.ptp(support.goal[0, :, 2]) < 1e-12 for support in feet)

@@ -7,7 +7,7 @@ import pytest
 
 from hsimul3r.benchmark.interactions import sit_on_chair
 from hsimul3r.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle, rotation_about_z
-from hsimul3r.tracking.motion import duration_s, first_moment, first_velocity, rests_at_end, rests_at_start
+from hsimul3r.tracking.motion import duration_s, first_moment, first_velocity, followed_s, rests_at_end, rests_at_start
 from hsimul3r.tracking.problem import at_rate, tracking_problem
 from sim_envs import backend
 from sim_envs.contract import JUDGE
@@ -54,6 +54,11 @@ def test_what_moves_does_not_rest(moving):
     problem = tracking_problem(moving)
     assert not rests_at_start(problem) and not rests_at_end(problem)
     assert duration_s(problem) == pytest.approx((FRAMES - 1) / FPS)
+
+
+@pytest.mark.parametrize(("motion_s", "rests", "expected_s"), [(0.0, True, 3.0), (2.5, True, 3.5), (2.5, False, 2.5)])
+def test_a_moment_is_held_and_a_motion_that_rests_at_its_end_rests_on(motion_s, rests, expected_s):
+    assert followed_s(motion_s, rests_at_end=rests, hold_s=3.0, rest_s=1.0) == expected_s
 
 
 def test_a_motion_that_stops_rests_at_its_end_only(moving):

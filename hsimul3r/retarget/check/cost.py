@@ -1,4 +1,4 @@
-"""The cost of one moment of many simulated robots against the motion: what `hsimul3r.tracking.moment` is for people."""
+"""The cost of one moment of many simulated robots against the motion, a `hsimul3r.tracking.window.Moment`."""
 
 from dataclasses import dataclass
 from typing import Self

@@ -2,17 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Literal, cast
+from typing import Literal
 
 from hsimul3r.retarget.check.cost import RobotMoment
 from hsimul3r.retarget.check.problem import RobotProblem
 from hsimul3r.retarget.check.space import RobotSpace, reference_plan
 from hsimul3r.tracking.controllers import Controlled
 from hsimul3r.tracking.costs import CostWeights
-from hsimul3r.tracking.moment import MomentCost
+from hsimul3r.tracking.motion import followed_s
 from hsimul3r.tracking.recording import Execution, RecordConfig
 from hsimul3r.tracking.simulation import Simulation, Simulator
-from hsimul3r.tracking.window import CANDIDATES, Rehearsal, WindowConfig, WindowPlanner, WindowSpace, track
+from hsimul3r.tracking.window import CANDIDATES, Rehearsal, WindowConfig, WindowPlanner, track
 
 RobotController = Literal["pd", "lead", "window"]
 """`pd`: servos are asked for the motion's angles; `lead`: for what makes these come about; `window`: corrected by search."""
@@ -34,9 +34,8 @@ class FollowConfig:
 
 def duration_s(problem: RobotProblem, cfg: FollowConfig) -> float:
     """How long the robot has to follow."""
-    if problem.frames == 1:
-        return cfg.hold_s
-    return (problem.frames - 1) / problem.fps + (cfg.rest_s if problem.rests_at_end() else 0.0)
+    motion_s = (problem.frames - 1) / problem.fps
+    return followed_s(motion_s, rests_at_end=problem.rests_at_end(), hold_s=cfg.hold_s, rest_s=cfg.rest_s)
 
 
 def follow(
@@ -62,10 +61,10 @@ def follow(
 
 
 def _planner(problem: RobotProblem, simulator: Simulator, recording: RecordConfig, cfg: WindowConfig) -> WindowPlanner:
-    """The planner of people over a robot's targets and cost, which stand in for theirs method by method."""
+    """The planner of people over a robot's targets and cost."""
     coarse, fine = simulator("plan", cfg.samples), simulator("judge", CANDIDATES)
     return WindowPlanner(
-        space=cast(WindowSpace, RobotSpace.of(problem, coarse, cfg)),
+        space=RobotSpace.of(problem, coarse, cfg),
         cfg=cfg,
         soft_start=recording.soft_start,
         fps=recording.fps,
@@ -75,4 +74,4 @@ def _planner(problem: RobotProblem, simulator: Simulator, recording: RecordConfi
 
 
 def _rehearsal(problem: RobotProblem, simulation: Simulation, weights: CostWeights) -> Rehearsal:
-    return Rehearsal(simulation=simulation, moment=cast(MomentCost, RobotMoment.of(problem, simulation, weights)))
+    return Rehearsal(simulation=simulation, moment=RobotMoment.of(problem, simulation, weights))

@@ -21,7 +21,7 @@ TORQUE_SHARE = 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class RobotSpace:
-    """Offsets (1, knots, joints) of servo targets; what `hsimul3r.tracking.window.WindowSpace` is for people."""
+    """Offsets (1, knots, joints) of servo targets; a `hsimul3r.tracking.window.SearchSpace`."""
 
     problem: RobotProblem
     servos: Int[ndarray, "joints"]
@@ -45,6 +45,10 @@ class RobotSpace:
             scale=TORQUE_SHARE * share * reach,
             lean=_leans(problem, ankles, hips),
         )
+
+    @property
+    def frames(self) -> int:
+        return self.problem.frames
 
     def offsets_of(self, ctrl: Float[ndarray, "nu"], frame: int, knots: int) -> Float[ndarray, "1 knots joints"]:
         """What turns the reference's targets of a frame into `ctrl`, kept over all knots."""
