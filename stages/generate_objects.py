@@ -1,6 +1,6 @@
 """Objects as solids: shapes that explain the silhouettes, the floor and what the people rest on."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -16,10 +16,11 @@ from hsimul3r.generator.families import family
 from hsimul3r.generator.fit import FitConfig, ParametricGenerator
 from hsimul3r.generator.flow.generator import FAMILY as PART_FLOW
 from hsimul3r.generator.flow.generator import FlowConfig, FlowGenerator
+from hsimul3r.generator.observing import SITTER_REACH_M, observe
 from hsimul3r.generator.poisson import FAMILY as POISSON
-from hsimul3r.generator.poisson import PointSurfaceConfig, PoissonGenerator, points_on_object
-from hsimul3r.generator.protocol import Candidate, Generator, Observation
-from hsimul3r.generator.supports import PersonSupports, person_supports, posture, with_people
+from hsimul3r.generator.poisson import PointSurfaceConfig, PoissonGenerator
+from hsimul3r.generator.protocol import Candidate, Generator
+from hsimul3r.generator.supports import PersonSupports, person_supports, posture
 from hsimul3r.geometry.cameras import depth, project
 from hsimul3r.geometry.masks import iou
 from hsimul3r.geometry.mesh import solid, union
@@ -39,7 +40,7 @@ class GenerateObjectsConfig:
     scene points in the masks, or the paper's learnt model."""
     candidates: int = 2
     """Families that are fitted to the end, or samples that are drawn; the best is kept, the next named in the report."""
-    sitter_reach_m: float = 0.9
+    sitter_reach_m: float = SITTER_REACH_M
     """A sitter farther than this from the object does not say where its front is."""
     fit: FitConfig = field(default_factory=FitConfig)
     flow: FlowConfig = field(default_factory=FlowConfig)
@@ -101,14 +102,14 @@ def _generator(
 def _generate(
     view: ObjectView, motion: HumanMotion, people: tuple[PersonSupports, ...], generator: Generator, cfg: GenerateObjectsConfig
 ) -> ObjectAsset:
-    observation = Observation(cameras=motion.cameras, labels=view.labels, boxes_px=view.boxes_px, category=view.category)
-    is_on = points_on_object(motion.tracks, observation, cfg.points.fewest_views) & ~motion.is_floor_point
-    observation = replace(with_people(observation, people, cfg.sitter_reach_m), points=motion.tracks.points[is_on])
+    reach, fewest = cfg.sitter_reach_m, cfg.points.fewest_views
+    observation = observe(view, motion, people, sitter_reach_m=reach, fewest_views=fewest)
     candidates = generator.generate(observation, count=cfg.candidates, seed=cfg.seed)
-    return _asset(view, candidates, motion)
+    return asset_of(view, candidates, motion)
 
 
-def _asset(view: ObjectView, candidates: tuple[Candidate, ...], motion: HumanMotion) -> ObjectAsset:
+def asset_of(view: ObjectView, candidates: tuple[Candidate, ...], motion: HumanMotion) -> ObjectAsset:
+    """The first candidate as a solid of the scene; the report says how well it fits and what else was found."""
     best = candidates[0]
     vertices, faces = union(best.parts, view.name)
     return ObjectAsset(

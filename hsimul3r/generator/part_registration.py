@@ -1,11 +1,12 @@
-"""An object of convex parts put where the photos, the floor and the people have it: x, y, turn, width, depth,
-height of its seat or top, and height above it.
+"""A generator's sample put where the photos, the floor and the people have it: x, y, turn, width, depth, height of its seat
+or top, and height above it. The chain's objects and those that feedback judges are placed here.
 
 The maker's own guess of turn and extents is where the search begins: coarsely from several turns, then finely with a shift for
 every view, which soaks up the cameras' errors. Energies are made as those of the parametric fit (objective.py), to be compared.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import cma
@@ -16,10 +17,10 @@ from numpy import ndarray
 from hsimul3r.artifacts import ConvexPart
 from hsimul3r.errors import NoObject
 from hsimul3r.generator.objective import XY_UNIT_M, YAW_UNIT, Crops, Weights, box_centre, crop, without_translation
-from hsimul3r.generator.protocol import Observation
+from hsimul3r.generator.protocol import Candidate, Observation
 from hsimul3r.generator.registration import SIZE_UNIT, Registered
 from hsimul3r.geometry.convex_sets import ConvexSet
-from hsimul3r.geometry.mesh import convex_part
+from hsimul3r.geometry.mesh import Surface, convex_part
 from hsimul3r.geometry.rotations import rotation_about_z
 
 PLACE_SIZE: Final = 7
@@ -72,6 +73,24 @@ class Guess:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MadeObject:
+    """A generator's sample as a solid in its own frame."""
+
+    family: str
+    guess: Guess
+    surface: Surface
+    """The parts united."""
+    density_kg_m3: float
+    friction: float
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    """What its maker says of it."""
+
+    def turned(self, yaw: float) -> "MadeObject":
+        """The same, its turn told against a direction whose yaw in the world this is."""
+        return replace(self, guess=replace(self.guess, yaw=self.guess.yaw + yaw))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Place:
     """A point of the search."""
 
@@ -117,6 +136,21 @@ def placed_parts(place: Place, observation: Observation) -> tuple[tuple[ConvexPa
     T[:2, 3] = pose[:2]
     vertices = np.concatenate([part.vertices for part in parts])
     return parts, Registered(vertices=vertices, T_world_object=T, energy=place.energy)
+
+
+def placed(made: MadeObject, observation: Observation, *, cfg: PartRegistrationConfig, seed: int) -> Candidate:
+    """A sample where it fits best. Raises `NoObject` where no view has a mask."""
+    coarse = place_coarsely(made.guess, observation, cfg=cfg, seed=seed)
+    return candidate_of(made, place_finely(coarse, observation, cfg=cfg, seed=seed), observation)
+
+
+def candidate_of(made: MadeObject, place: Place, observation: Observation) -> Candidate:
+    """A sample in metres in the world."""
+    parts, there = placed_parts(place, observation)
+    return Candidate(
+        family=made.family, parameters=dict(made.parameters), parts=parts, T_world_object=there.T_world_object,
+        energy=place.energy, density_kg_m3=made.density_kg_m3, friction=made.friction,
+    )  # fmt: skip
 
 
 class _Problem:

@@ -23,13 +23,12 @@ from hsimul3r.errors import BadCapture, NoCases, UnknownImage
 from hsimul3r.files import whole_folders
 from hsimul3r.generator.feedback.images import PersonScene, Truth
 from hsimul3r.generator.flow.crops import Crop, CropConfig, condition_from, make_crops
+from hsimul3r.generator.flow.generator import SEAT_CATEGORIES
 from hsimul3r.generator.flow.network import Condition
 from hsimul3r.generator.objective import MIN_OBJECT_PX, OBJECT, UNKNOWN, is_usable
 from hsimul3r.geometry.tracks import no_tracks
 from hsimul3r.images import SUFFIXES, load_images, read_photo
 
-SEATS = ("chair", "armchair", "sofa", "bench")
-"""Of these a sitter says where the front is."""
 Images = tuple[UInt8[ndarray, "height width 3"], ...]
 
 
@@ -67,18 +66,20 @@ class CaseImages:
 
     def person(self, key: str) -> PersonScene:
         name, item = self._read(key)
-        return _true_scene(_case(self.folder / name, self.views).truth, item)
+        scene = _true_scene(_case(self.folder / name, self.views).truth, item)
+        return replace(scene, first_view=_photo(key)) if self.is_each_photo else scene
 
     def _crops(self, key: str) -> tuple[Crop, ...]:
         name, _ = self._read(key)
         seen, photos = self.person(key).observation, _case(self.folder / name, self.views).photos
         if self.is_each_photo:
-            chosen = int(key.rsplit("/", 1)[1])
+            chosen = _photo(key)
             seen = replace(seen, labels=tuple(labels if i == chosen else None for i, labels in enumerate(seen.labels)))
         return make_crops(seen, photos, CropConfig(views=self.crops))
 
     def _seen(self, key: str) -> list[int]:
-        observation = self.person(key).observation
+        name, item = self._read(key)
+        observation = _true_scene(_case(self.folder / name, self.views).truth, item).observation
         return [view for view in range(len(observation.labels)) if is_usable(observation, view)]
 
     def _read(self, key: str) -> tuple[str, str]:
@@ -165,7 +166,7 @@ def _padded(values: Tensor, views: int) -> Tensor:
 
 
 def _condition(crops: tuple[Crop, ...], person: PersonScene) -> Condition:
-    return condition_from(crops, person.observation.facing if person.view.category in SEATS else None)
+    return condition_from(crops, person.observation.facing if person.view.category in SEAT_CATEGORIES else None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,6 +203,11 @@ def _with_views(truth: CaseTruth, chosen: Sequence[int]) -> CaseTruth:
         cameras=cameras, frames=truth.frames[rows], body=truth.body, objects=truth.objects, contacts=truth.contacts,
         labels=tuple(truth.labels[view] for view in chosen), depth=(None,) * len(chosen),
     )  # fmt: skip
+
+
+def _photo(key: str) -> int:
+    """Place of the photo that ends a key."""
+    return int(key.rsplit("/", 1)[1])
 
 
 def _is_pose(folder: Path) -> bool:

@@ -136,7 +136,8 @@ def roll_out(job: Job, task: Task) -> list[Rollout]:
     found = []
     for seed in task.seeds:
         tokens = samples[seed % BLOCK]
-        judged = judge(decode(tokens.astype(float))[0], cfg.judge, person=person, truth=truth)
+        primitives, outline = decode(tokens.astype(float))
+        judged = judge(primitives, cfg.judge, turn=outline.yaw, person=person, truth=truth)
         found.append(
             Rollout(
                 image=task.image, seed=seed, model=job.model, judge=job.judge, sample=tokens, as_made=judged.as_made,

@@ -1,33 +1,27 @@
 """The person asked: a made object in its true one's place, brought into contact, held under gravity, judged (Sec. 3.3, 3.4).
 
-It is the chain's own forward pass: registration, alignment (Eq. 3, Eq. 4), the engine's scene, sampling control, verdict.
+It is the chain's own forward pass: placing, alignment (Eq. 3, Eq. 4), the engine's scene, sampling control, verdict.
 """
 
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
-from hsimul3r.artifacts import ConvexPart, ObjectAsset, ObjectSet, Provenance, StabilityVerdict
+from hsimul3r.artifacts import ObjectAsset, ObjectSet, Provenance, StabilityVerdict
 from hsimul3r.errors import Hsimul3rError
 from hsimul3r.generator.feedback.images import PersonScene
 from hsimul3r.generator.feedback.record import Check
-from hsimul3r.generator.feedback.shape import MadeObject
-from hsimul3r.generator.registration import Registered, RegistrationConfig, register
-from hsimul3r.geometry.mesh import solid
+from hsimul3r.generator.part_registration import MadeObject, PartRegistrationConfig, placed
 from hsimul3r.progress import Progress
 from hsimul3r.tracking.static_cem import StaticCemConfig
-from stages import align_interaction, build_sim_scene, judge_stability, track_motion
-
-FAMILY = "sample"
+from stages import align_interaction, build_sim_scene, generate_objects, judge_stability, track_motion
 
 
 @dataclass(frozen=True, kw_only=True)
 class ForwardConfig:
     """How long is searched for a way to place the object and to hold the pose."""
 
-    registration: RegistrationConfig = field(default_factory=RegistrationConfig)
+    registration: PartRegistrationConfig = field(default_factory=PartRegistrationConfig)
     alignment: align_interaction.AlignInteractionConfig = field(default_factory=align_interaction.AlignInteractionConfig)
     search: StaticCemConfig = field(default_factory=lambda: StaticCemConfig(samples=48, max_iterations=8))
     seed: int = 0
@@ -47,11 +41,10 @@ def ask_person(made: MadeObject, person: PersonScene, cfg: ForwardConfig) -> tup
 
 def forward_pass(made: MadeObject, person: PersonScene, cfg: ForwardConfig) -> StabilityVerdict:
     """Photos' people with the made object, to the verdict; on one thread, nothing is kept on disk."""
-    vertices, faces = made.surface
-    placed = register(vertices, faces, person.observation, cfg=cfg.registration, seed=cfg.seed)
+    asset, scale_source = placed_asset(made, person, cfg), person.motion.provenance.scale_source
     objects = ObjectSet(
-        provenance=Provenance(adapter=FAMILY, seed=cfg.seed, scale_source=person.motion.provenance.scale_source, frame="world"),
-        assets=(asset_of(made, placed, person), *person.others),
+        provenance=Provenance(adapter=asset.family, seed=cfg.seed, scale_source=scale_source, frame="world"),
+        assets=(asset, *person.others),
     )
     tracking = track_motion.TrackMotionConfig(controller="static", threads=1, seed=cfg.seed, search=cfg.search)
     judging = judge_stability.JudgeStabilityConfig(threads=1)
@@ -64,16 +57,8 @@ def forward_pass(made: MadeObject, person: PersonScene, cfg: ForwardConfig) -> S
         return judge_stability.run(scene, rollout, cfg=judging, out=out, progress=quiet)
 
 
-def asset_of(made: MadeObject, placed: Registered, person: PersonScene) -> ObjectAsset:
-    """The object in the size and place that the silhouettes gave it."""
-    vertices, faces = made.surface
-    scale = np.ptp(placed.vertices, axis=0) / np.ptp(vertices, axis=0)
-    shift = placed.vertices.min(axis=0) - vertices.min(axis=0) * scale
-    sized = vertices * scale + shift
-    return ObjectAsset(
-        name=person.name, category=person.view.category, family=FAMILY, parameters={},
-        parts=tuple(ConvexPart(vertices=part.vertices * scale + shift, faces=part.faces) for part in made.parts),
-        vertices=sized, faces=faces, T_world_object=placed.T_world_object,
-        mass_kg=made.density_kg_m3 * solid(sized, faces).volume_m3, density_kg_m3=made.density_kg_m3, friction=made.friction,
-        report={"registration": placed.energy},
-    )  # fmt: skip
+def placed_asset(made: MadeObject, person: PersonScene, cfg: ForwardConfig) -> ObjectAsset:
+    """The object where the photos show it, as stage generate_objects leaves it. Raises `NoObject`."""
+    seen = person.observation
+    best = placed(made.turned(person.first_yaw), seen, cfg=cfg.registration, seed=cfg.seed)
+    return generate_objects.asset_of(person.view, (best,), person.motion)

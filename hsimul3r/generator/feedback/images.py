@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from jaxtyping import Float
@@ -12,18 +12,18 @@ from numpy import ndarray
 
 from hsimul3r.artifacts import HumanMotion, ObjectAsset, ObjectView, ObjectViews
 from hsimul3r.errors import UnknownImage
+from hsimul3r.generator.flow.crops import best_views, world_yaw
 from hsimul3r.generator.flow.dataset import Batch, condition_of, read_split
 from hsimul3r.generator.flow.network import Condition
 from hsimul3r.generator.flow.primitives import Primitive, convex_parts
 from hsimul3r.generator.flow.tokens import decode, read_outline
+from hsimul3r.generator.observing import observe
 from hsimul3r.generator.protocol import Observation
-from hsimul3r.generator.supports import person_supports, posture, with_people
+from hsimul3r.generator.supports import person_supports, posture
 from hsimul3r.geometry.mesh import Surface, union
 
 Known = tuple[bool, bool, bool, bool]
 """Which numbers the network is told: turns between the cameras, the object's yaw, the crops' widths, the extents."""
-SITTER_REACH_M: Final = 0.9
-"""A sitter farther than this from the object does not say where its front is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,21 +46,24 @@ class PersonScene:
     name: str
     others: tuple[ObjectAsset, ...] = ()
     """The rest of the furniture, as it is."""
+    first_view: int | None = None
+    """Photo that the generator is shown first, to which the object's turn is told; None: that which shows most of it."""
 
     @property
     def view(self) -> ObjectView:
         """Where the object is seen."""
         return next(view for view in self.views.objects if view.name == self.name)
 
-    @property
+    @cached_property
     def observation(self) -> Observation:
         """The object as its cameras and people show it."""
-        view = self.view
-        seen = Observation(
-            cameras=self.motion.cameras, labels=view.labels, boxes_px=view.boxes_px, category=view.category
-        )  # fmt: skip
-        people = tuple(person_supports(posture(body)) for body in self.motion.bodies)
-        return with_people(seen, people, SITTER_REACH_M)
+        return observe(self.view, self.motion, [person_supports(posture(body)) for body in self.motion.bodies])
+
+    @property
+    def first_yaw(self) -> float:
+        """Direction from the object to the camera of that photo (flow.crops) [rad]."""
+        seen = self.observation
+        return world_yaw(seen, best_views(seen)[0] if self.first_view is None else self.first_view)
 
 
 class ImageSet(Protocol):

@@ -10,15 +10,14 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from hsimul3r import __version__
-from hsimul3r.errors import BadMesh
 from hsimul3r.generator.feedback.forward import ForwardConfig, ask_person
 from hsimul3r.generator.feedback.images import PersonScene, Truth
 from hsimul3r.generator.feedback.record import Check, Judgement, TestName
-from hsimul3r.generator.feedback.shape import MadeObject, Shape, shape_figures
+from hsimul3r.generator.feedback.shape import Shape, shape_figures
 from hsimul3r.generator.flow.attach import AttachConfig, attach
-from hsimul3r.generator.flow.generator import density_of
-from hsimul3r.generator.flow.primitives import Primitive, bounds, convex_parts, without_mirrors
-from hsimul3r.geometry.mesh import union
+from hsimul3r.generator.flow.generator import made_object
+from hsimul3r.generator.flow.primitives import Primitive, bounds, without_mirrors
+from hsimul3r.generator.part_registration import MadeObject
 from sim_envs.object_tests import POINT_NAMES, ObjectBench, ObjectTests, Stood, body_of, load_points
 
 BEARING: Final = ("seat", "top", "base", "shelf")
@@ -59,12 +58,14 @@ class Judged:
 
 
 def judge(
-    primitives: Sequence[Primitive], cfg: JudgeConfig, *, person: PersonScene | None = None, truth: Truth | None = None
-) -> Judged:
-    """Of parts as the decoder gives them. An object whose parts all touch is the same with attachment and without."""
+    primitives: Sequence[Primitive], cfg: JudgeConfig, *, turn: float = 0.0, person: PersonScene | None = None,
+    truth: Truth | None = None,
+) -> Judged:  # fmt: skip
+    """Of parts as the decoder gives them, turned by `turn` against the first picture [rad]. An object whose parts all touch is
+    the same with attachment and without."""
     asked = person if cfg.asks_person else None
     made = attach(without_mirrors(primitives), cfg.attach)
-    solid = solid_of(made.primitives, cfg) if made.primitives else None
+    solid = solid_of(made.primitives, cfg, turn=turn)
     attached = judge_solid(solid, made.pieces, cfg, person=asked)
     as_made = attached if made.pieces_before == 1 else judge_solid(solid, made.pieces_before, cfg, person=asked)
     figures = {"pieces_as_made": float(made.pieces_before), "pieces": float(made.pieces), "farthest_m": made.farthest_m}
@@ -83,16 +84,10 @@ def judge_solid(solid: Solid | None, pieces: int, cfg: JudgeConfig, *, person: P
     return Judgement(checks=tuple(checks), has_person=person is not None)
 
 
-def solid_of(primitives: Sequence[Primitive], cfg: JudgeConfig) -> Solid | None:
-    """The parts united; None where nothing closed comes of it."""
-    try:
-        parts = convex_parts(primitives)
-        surface = union(parts)
-    except BadMesh:
-        return None
-    return Solid(
-        primitives=tuple(primitives), parts=parts, surface=surface, density_kg_m3=density_of(primitives), friction=cfg.friction
-    )
+def solid_of(primitives: Sequence[Primitive], cfg: JudgeConfig, *, turn: float = 0.0) -> Solid | None:
+    """The parts united, turned by `turn` against the first picture; None where nothing closed comes of them."""
+    made = made_object(primitives, -turn, friction=cfg.friction)
+    return None if made is None else Solid(**vars(made), primitives=tuple(primitives))
 
 
 def bearing(primitives: Sequence[Primitive]) -> tuple[Primitive, ...]:

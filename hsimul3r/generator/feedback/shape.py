@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
-from hsimul3r.artifacts import ConvexPart
 from hsimul3r.generator.feedback.images import Truth
 from hsimul3r.generator.flow.pictures import Look, look_at
 from hsimul3r.generator.registration import centred
@@ -24,16 +23,6 @@ TAU: Final = 0.05
 SILHOUETTE_PX: Final = 160
 FRAME: Final = 1.3
 """Side of a silhouette's picture over the diagonal of the true object's box."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MadeObject:
-    """A sampled object in its own frame, in metres as far as the generator knows them."""
-
-    parts: tuple[ConvexPart, ...]
-    surface: Surface
-    density_kg_m3: float
-    friction: float
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -125,7 +125,7 @@ def _shapes(group: Sequence[Rollout], cfg: JudgeConfig) -> list[Shape]:
     shapes = []
     for rollout in group[:COMPARED]:
         made = attach(without_mirrors(decode(rollout.sample.astype(float))[0]), cfg.attach)
-        solid = solid_of(made.primitives, cfg) if made.primitives else None
+        solid = solid_of(made.primitives, cfg)
         if solid is not None:
             shapes.append(Shape.of(solid.surface, len(made.primitives)))
     return shapes

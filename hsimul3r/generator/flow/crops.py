@@ -49,12 +49,21 @@ def make_crops(
     observation: Observation, images: tuple[UInt8[ndarray, "height width 3"], ...], cfg: CropConfig
 ) -> tuple[Crop, ...]:
     """The best views of the object. Raises `NoObject` where no view has a mask of it."""
+    return tuple(_crop(observation, images[view], view, cfg) for view in best_views(observation)[: cfg.views])
+
+
+def best_views(observation: Observation) -> list[int]:
+    """Views with a mask of the object, those that show most of it first. Raises `NoObject` where there is none."""
     usable = [view for view in range(len(observation.labels)) if is_usable(observation, view)]
     if not usable:
         raise NoObject("No view has a mask of the object.")
-    usable.sort(key=lambda view: -int((np.asarray(observation.labels[view]) == OBJECT).sum()))
-    place = np.array([*box_centre(observation), MIDDLE_HEIGHT_M])
-    return tuple(_crop(observation, images[view], view, place, cfg) for view in usable[: cfg.views])
+    return sorted(usable, key=lambda view: -int((np.asarray(observation.labels[view]) == OBJECT).sum()))
+
+
+def world_yaw(observation: Observation, view: int) -> float:
+    """Direction from the object to the camera, 0 at -Y, counterclockwise [rad]."""
+    away = camera_centers(observation.cameras)[view] - _place(observation)
+    return float(np.arctan2(away[0], -away[1]))
 
 
 def condition_from(crops: tuple[Crop, ...], facing: float | None) -> Condition:
@@ -72,10 +81,8 @@ def condition_from(crops: tuple[Crop, ...], facing: float | None) -> Condition:
     )
 
 
-def _crop(
-    observation: Observation, image: UInt8[ndarray, "height width 3"], view: int, place: Float[ndarray, "3"], cfg: CropConfig
-) -> Crop:
-    labels = np.asarray(observation.labels[view])
+def _crop(observation: Observation, image: UInt8[ndarray, "height width 3"], view: int, cfg: CropConfig) -> Crop:
+    place, labels = _place(observation), np.asarray(observation.labels[view])
     box = object_box(labels, observation.boxes_px[view])
     side = max(box[2] - box[0], box[3] - box[1], 1.0) * cfg.margin
     corner = 0.5 * (box[:2] + box[2:] - side)
@@ -85,9 +92,14 @@ def _crop(
     grey = _cut(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), corner, side, cfg.size_px, cv2.INTER_AREA, 0)
     return Crop(
         luminance=np.where(cut_labels == OBJECT, grey, 0).astype(np.uint8), labels=cut_labels,
-        world_yaw=float(np.arctan2(away[0], -away[1])), elevation=float(np.arctan2(away[2], np.hypot(*away[:2]))),
+        world_yaw=world_yaw(observation, view), elevation=float(np.arctan2(away[2], np.hypot(*away[:2]))),
         side_m=float(side / observation.cameras.focal_px[view] * distance),
     )  # fmt: skip
+
+
+def _place(observation: Observation) -> Float[ndarray, "3"]:
+    """About the object's middle."""
+    return np.array([*box_centre(observation), MIDDLE_HEIGHT_M])
 
 
 def _cut(

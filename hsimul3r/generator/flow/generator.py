@@ -12,8 +12,8 @@ from numpy import ndarray
 
 from hsimul3r.errors import BadMesh, NoGeneratorWeights
 from hsimul3r.generator.families import DRAWERS, UPHOLSTERED, WOOD
-from hsimul3r.generator.flow.attach import AttachConfig, Attached, attach
-from hsimul3r.generator.flow.crops import Crop, CropConfig, condition_from, make_crops
+from hsimul3r.generator.flow.attach import AttachConfig, attach
+from hsimul3r.generator.flow.crops import CropConfig, condition_from, make_crops
 from hsimul3r.generator.flow.network import PartFlow
 from hsimul3r.generator.flow.primitives import Primitive, bounds, convex_parts, without_mirrors
 from hsimul3r.generator.flow.sampling import SamplingConfig, noise_of, sample
@@ -21,11 +21,12 @@ from hsimul3r.generator.flow.tokens import Outline, decode
 from hsimul3r.generator.flow.weights import WEIGHTS, load_network
 from hsimul3r.generator.part_registration import (
     Guess,
+    MadeObject,
     PartRegistrationConfig,
     Place,
+    candidate_of,
     place_coarsely,
     place_finely,
-    placed_parts,
 )
 from hsimul3r.generator.protocol import Candidate, Observation
 from hsimul3r.geometry.mesh import union
@@ -58,16 +59,6 @@ class FlowConfig:
     friction: float = 0.8
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sample:
-    """An object as the model made it, in metres in its own frame, on the floor."""
-
-    made: Attached
-    outline: Outline
-    yaw: float
-    """Its turn in the world by the model's own account."""
-
-
 class FlowGenerator:
     """Makes an object of its parts from crops of its best views."""
 
@@ -92,21 +83,20 @@ class FlowGenerator:
         Raises `NoObject` where no view shows the object, `BadMesh` where no sample is a solid.
         """
         cfg = self.cfg
-        samples = self.samples(observation, count=max(count, cfg.samples), seed=seed)
-        whole = [sample for sample in samples if _is_solid(sample.made.primitives)]
-        if not whole:
+        made = self.samples(observation, count=max(count, cfg.samples), seed=seed)
+        if not made:
             raise BadMesh(observation.category or "object", "has no parts in any sample")
-        places = [place_coarsely(_guess(one), observation, cfg=cfg.registration, seed=seed) for one in whole]
-        order = np.argsort([place.energy + self._looseness(one) for place, one in zip(places, whole)], kind="stable")
+        places = [place_coarsely(one.guess, observation, cfg=cfg.registration, seed=seed) for one in made]
+        order = np.argsort([place.energy + self._looseness(one) for place, one in zip(places, made)], kind="stable")
         kept = order[: max(count, cfg.kept)]
         found = [
-            self._candidate(whole[i], place_finely(places[i], observation, cfg=cfg.registration, seed=seed), observation)
+            self._candidate(made[i], place_finely(places[i], observation, cfg=cfg.registration, seed=seed), observation)
             for i in kept
         ]
         return tuple(sorted(found, key=lambda candidate: candidate.energy)[:count])
 
-    def samples(self, observation: Observation, *, count: int, seed: int) -> tuple[Sample, ...]:
-        """Objects as sampled and attached, before they are placed; those without parts are left out."""
+    def samples(self, observation: Observation, *, count: int, seed: int) -> tuple[MadeObject, ...]:
+        """Objects as sampled and attached, before they are placed; those that are no solids are left out."""
         cfg = self.cfg
         crops = make_crops(observation, self.images, cfg.crops)
         is_faced = cfg.crops.has_facing and observation.category in SEAT_CATEGORIES
@@ -114,45 +104,44 @@ class FlowGenerator:
             memory = self.network.remember(condition_from(crops, observation.facing if is_faced else None)).repeated(count)
         noise = noise_of([seed + 1000 * k for k in range(count)])
         decoded = [decode(tokens) for tokens in sample(self.network, memory, noise, cfg.sampling).double().numpy()]
-        return tuple(_sample(parts, outline, crops[0], cfg.attach) for parts, outline in decoded if parts)
+        made = [self._made(parts, outline, crops[0].world_yaw) for parts, outline in decoded]
+        return tuple(one for one in made if one is not None)
 
-    def _looseness(self, sample: Sample) -> float:
-        return self.cfg.loose * (sample.made.pieces - 1)
+    def _made(self, parts: Sequence[Primitive], outline: Outline, first_yaw: float) -> MadeObject | None:
+        attached = attach(without_mirrors(parts), self.cfg.attach)
+        made = made_object(attached.primitives, first_yaw - outline.yaw, friction=self.cfg.friction)
+        counts = {name: float(getattr(attached, name)) for name in ("pieces", "pieces_before", "moved")}
+        return None if made is None else replace(made, parameters=counts)
 
-    def _candidate(self, sample: Sample, place: Place, observation: Observation) -> Candidate:
-        """An object in metres in the world."""
-        parts, placed = placed_parts(place, observation)
-        made = sample.made
-        return Candidate(
-            family=FAMILY,
-            parameters={"pieces": float(made.pieces), "pieces_before": float(made.pieces_before), "moved": float(made.moved)},
-            parts=parts, T_world_object=placed.T_world_object, energy=place.energy + self._looseness(sample),
-            density_kg_m3=density_of(made.primitives), friction=self.cfg.friction,
-        )  # fmt: skip
+    def _looseness(self, made: MadeObject) -> float:
+        return self.cfg.loose * (made.parameters["pieces"] - 1)
 
-
-def _sample(parts: Sequence[Primitive], outline: Outline, first: Crop, cfg: AttachConfig) -> Sample:
-    made = attach(without_mirrors(parts), cfg)
-    low, high = bounds(made.primitives)
-    by = -np.array([*(low + high)[:2] / 2, low[2]])
-    standing = tuple(replace(part, centre=part.centre + by) for part in made.primitives)
-    return Sample(made=replace(made, primitives=standing), outline=outline, yaw=first.world_yaw - outline.yaw)
+    def _candidate(self, made: MadeObject, place: Place, observation: Observation) -> Candidate:
+        found = candidate_of(made, place, observation)
+        return replace(found, energy=found.energy + self._looseness(made))
 
 
-def _is_solid(primitives: Sequence[Primitive]) -> bool:
+def made_object(primitives: Sequence[Primitive], yaw: float, *, friction: float) -> MadeObject | None:
+    """Parts as a solid, turned by `yaw`; None where nothing closed comes of them."""
+    if not primitives:
+        return None
     try:
-        union(convex_parts(primitives), FAMILY)
+        surface = union(convex_parts(primitives), FAMILY)
     except BadMesh:
-        return False
-    return True
+        return None
+    return MadeObject(
+        family=FAMILY, guess=_guess(primitives, yaw), surface=surface, density_kg_m3=density_of(primitives), friction=friction
+    )
 
 
-def _guess(sample: Sample) -> Guess:
-    primitives = sample.made.primitives
+def _guess(made: Sequence[Primitive], yaw: float) -> Guess:
+    low, high = bounds(made)
+    by = -np.array([*(low + high)[:2] / 2, low[2]])
+    primitives = [replace(part, centre=part.centre + by) for part in made]
     sharp = [replace(part, rounding=0.0) if part.rounding * part.half.min() < ROUND_M else part for part in primitives]
     roles = {part.role for part in primitives}
     return Guess(
-        parts=convex_parts(primitives), outlines=convex_parts(sharp), yaw=sample.yaw, knee=_knee(primitives),
+        parts=convex_parts(primitives), outlines=convex_parts(sharp), yaw=yaw, knee=_knee(primitives),
         is_seat="seat" in roles, has_front=not roles.isdisjoint(("back", "cushion", "post", "slat")),
     )  # fmt: skip
 

@@ -3,16 +3,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from stubborn_network import stubborn
 
 from hsimul3r.artifacts import ConvexPart
 from hsimul3r.errors import NoCases, UnknownImage
-from hsimul3r.generator.feedback.cases import CaseImages, RunImages
-from hsimul3r.generator.feedback.forward import ForwardConfig, ask_person
+from hsimul3r.generator.feedback.cases import CaseImages, RunImages, _case
+from hsimul3r.generator.feedback.forward import ForwardConfig, ask_person, placed_asset
 from hsimul3r.generator.feedback.images import PersonScene
+from hsimul3r.generator.feedback.judge import JudgeConfig, solid_of
 from hsimul3r.generator.feedback.record import Judgement
-from hsimul3r.generator.feedback.shape import MadeObject, Shape, silhouette_iou
+from hsimul3r.generator.feedback.shape import Shape, silhouette_iou
+from hsimul3r.generator.flow.attach import attach
+from hsimul3r.generator.flow.crops import CropConfig
+from hsimul3r.generator.flow.furniture import HELD_OUT_FROM
+from hsimul3r.generator.flow.generator import FAMILY, FlowConfig, FlowGenerator
+from hsimul3r.generator.flow.primitives import without_mirrors
+from hsimul3r.generator.flow.sampling import SamplingConfig, noise_of, sample
+from hsimul3r.generator.flow.tokens import decode
+from hsimul3r.generator.part_registration import Guess, MadeObject, PartRegistrationConfig
 from hsimul3r.geometry.mesh import convex_part, union
 from hsimul3r.tracking.static_cem import StaticCemConfig
+from stages import generate_objects
 
 SAMPLES = Path(__file__).parents[3] / "data" / "hsibench" / "samples"
 SIGNS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)
@@ -62,8 +74,30 @@ def test_what_is_not_there_is_said(images, tmp_path):
         RunImages(folder=tmp_path).keys()
 
 
+@pytest.mark.slow
+def test_a_sample_is_judged_where_the_chain_puts_it(images):
+    """The same network, noise and photos: the solid that the person is given is that of the scene, to the bit."""
+    key, registration = images.keys()[1], PartRegistrationConfig(fine_generations=10)
+    person, network = images.person(key), stubborn(HELD_OUT_FROM + 3, wander=0.3)
+    cfg = FlowConfig(registration=registration, crops=CropConfig(views=2), samples=1, kept=1)
+    chain = FlowGenerator(network, _case(SAMPLES / "sit_chair", 4).photos, cfg)
+    candidates = chain.generate(person.observation, count=1, seed=0)
+    expected = generate_objects.asset_of(person.view, candidates, person.motion)
+    with torch.no_grad():
+        memory = network.remember(images.conditions([key]))
+    primitives, outline = decode(sample(network, memory, noise_of([0]), SamplingConfig()).double().numpy()[0])
+    solid = solid_of(attach(without_mirrors(primitives)).primitives, JudgeConfig(), turn=outline.yaw)
+    judged = placed_asset(solid, person, ForwardConfig(registration=registration))
+    assert np.array_equal(judged.vertices, expected.vertices)
+    assert np.array_equal(judged.T_world_object, expected.T_world_object)
+    assert judged.report == expected.report
+    assert (judged.mass_kg, judged.friction, judged.category) == (expected.mass_kg, expected.friction, expected.category)
+
+
 def asked(parts: tuple[ConvexPart, ...], person: PersonScene, search: StaticCemConfig) -> Judgement:
-    made = MadeObject(parts=parts, surface=union(parts), density_kg_m3=400.0, friction=0.8)
+    height = max(part.vertices[:, 2].max() for part in parts)
+    guess = Guess(parts=parts, outlines=parts, yaw=0.0, knee=height, is_seat=False, has_front=False)
+    made = MadeObject(family=FAMILY, guess=guess, surface=union(parts), density_kg_m3=400.0, friction=0.8)
     return Judgement(checks=ask_person(made, person, ForwardConfig(search=search)), has_person=True)
 
 
