@@ -51,7 +51,12 @@ class MendingConfig:
     """The zero-moment point stays so far inside the support polygon, where that is wide enough."""
     balance_sigma_m: float = 0.01
     floor_sigma_m: float = 0.01
-    """How exactly soles are not below the floor."""
+    """How exactly soles are not below the floor, nor lower over it than they clear it."""
+    clearance_m: float = 0.04
+    """How high soles pass over the floor that move as fast as `swift_m_s` or faster: who sags a little must not trip."""
+    slow_m_s: float = 0.5
+    """Soles that are slower need no clearance."""
+    swift_m_s: float = 2.0
     farthest_m: float = 0.18
     """No joint goes farther than about this: contacts that nobody knows of may bear too."""
     far_sigma_m: float = 0.01
@@ -115,6 +120,14 @@ class Mending:
         areas = [self.footing.area(int(frame)) for frame in self.frames]
         return np.array([area[:, 2].mean() if len(area) else 0.0 for area in areas])
 
+    @cached_property
+    def least_height_m(self) -> Float[ndarray, "samples 8"]:
+        """Of the points under the feet, as fast as the reference moves them along the floor."""
+        x = Chain.of(self.person).points(self.footing.soles, self.footing.sole_points)[..., :2]
+        speed = np.zeros(x.shape[:2]) if len(x) < 2 else np.linalg.norm(np.gradient(x, 1 / self.fps, axis=0), axis=-1)
+        share = (speed[self.frames] - self.cfg.slow_m_s) / (self.cfg.swift_m_s - self.cfg.slow_m_s)
+        return self.cfg.clearance_m * np.clip(share, 0.0, 1.0)
+
     def _area(self, frame: int) -> Float[ndarray, "edges 3"] | None:
         corners = self.footing.area(frame)
         edges = polygon(corners)
@@ -157,8 +170,8 @@ class Mending:
     def _floor(self, chain: Chain) -> list[Rows]:
         x = chain.points(self.footing.soles, self.footing.sole_points)
         by = chain.derivative(x, self.footing.soles)[:, :, 2] / self.cfg.floor_sigma_m
-        below = x[..., 2] < 0
-        return [Rows.of_sample(z[b] / self.cfg.floor_sigma_m, j[b]) for z, b, j in zip(x[..., 2], below, by)]
+        beyond = (x[..., 2] - self.least_height_m) / self.cfg.floor_sigma_m
+        return [Rows.of_sample(r[r < 0], j[r < 0]) for r, j in zip(beyond, by)]
 
     def _far(self, chain: Chain) -> list[Rows]:
         away = chain.p - self.person.joints[self.frames]

@@ -92,6 +92,30 @@ def test_without_a_foot_on_the_floor_nothing_is_known_to_bear(standing):
     assert footing.supports and len(footing.area(0)) == 0
 
 
+def test_what_stays_bears_when_its_label_ends_and_what_leaves_does_not(standing):
+    """A label ends when a foot no longer stands still; it bears until it is off the floor or off the stool."""
+    short = replace(standing, contacts=tuple(replace(contact, last=9) for contact in standing.contacts))
+    stays = mending(short).footing
+    np.testing.assert_allclose(np.sort(stays.area(40)[:, 2]), np.sort(stays.area(0)[:, 2]))
+    body = short.bodies[0]
+    risen = replace(body, transl=body.transl + np.where(np.arange(len(body.pose)) > 15, 0.1, 0.0)[:, None] * [0, 0, 1])
+    leaves = mending(replace(short, bodies=(risen,))).footing
+    assert len(leaves.area(25)) == 8 and len(leaves.area(40)) == 0
+    assert not any(support.is_held[25] for support in leaves.supports)
+
+
+@pytest.mark.parametrize(("speed_m_s", "clear_m"), [(0.4, 0.0), (1.25, 0.02), (2.5, 0.04)])
+def test_feet_clear_the_floor_as_they_are_fast(standing, speed_m_s, clear_m):
+    body = standing.bodies[0]
+    shift = np.outer(np.arange(len(body.pose)) * speed_m_s / body.fps, [1, 0, 0])
+    gliding = replace(standing, bodies=(replace(body, transl=body.transl + shift),), contacts=())
+    problem = mending(gliding)
+    np.testing.assert_allclose(problem.least_height_m, clear_m, atol=1e-9)
+    after = problem.solve()
+    heights = chain_of(after, problem.footing).points(problem.footing.soles, problem.footing.sole_points)[..., 2]
+    assert heights[problem.frames].min() > clear_m - 0.01
+
+
 def test_a_body_that_is_pushed_evenly_needs_its_support_behind_it(standing):
     """Moved as a whole by a t^2 / 2: the zero-moment point is h a / g behind the centre of mass."""
     problem = mending(standing)
