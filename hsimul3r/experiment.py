@@ -23,13 +23,13 @@ from hsimul3r.artifacts import SCHEMA_VERSION, HumanMotion, ObjectViews
 from hsimul3r.config import PipelineConfig, with_seed
 from hsimul3r.errors import FolderBusy, FolderUnusable, Hsimul3rError, WorkersDied
 from hsimul3r.experiment_plan import CaseFolder, Costs, Experiment, Outcome, Row, find_cases, with_views
-from hsimul3r.files import write_whole
+from hsimul3r.files import state_of, write_whole
 from hsimul3r.pipeline import build_simulation, hold, observe, place_objects
 from hsimul3r.processes import end_with, single_threaded
 from hsimul3r.progress import Progress
 from hsimul3r.report.table_plots import write_plots
 from hsimul3r.report.tables import broken_bounds, summarise, write_tables
-from hsimul3r.run_store import RunStore, folder_hash
+from hsimul3r.run_store import RunStore, files_named, folder_hash
 from stages.evaluate import evaluate_run
 
 OBSERVED = {
@@ -146,8 +146,7 @@ def _in_processes(
 
 def observe_case(task: Task, cfg: PipelineConfig) -> str:
     """Make the stages that no row changes; returns why that failed, "" where it did not."""
-    settings = {name: asdict(getattr(cfg, name)) for name in OBSERVED.values()}
-    key, note = attempt_key(task, settings), task.observed / "outcome.json"
+    key, note = attempt_key(task, [getattr(cfg, name) for name in OBSERVED.values()]), task.observed / "outcome.json"
     known = _read(note, key)
     if known is not None:
         return known["error"]
@@ -174,7 +173,7 @@ def _attempt(task: Task, row: Row, earlier: Sequence[Row], failed: str) -> Outco
     outcome = Outcome(row=row.name, case=task.case.name, difficulty=task.case.difficulty, views=task.views, seed=task.seed)
     if failed:
         return replace(outcome, error=failed)
-    key, note = attempt_key(task, asdict(cfg)), folder / "outcome.json"
+    key, note = attempt_key(task, [cfg]), folder / "outcome.json"
     known = _read(note, key)
     if known is not None:
         return Outcome(**known["outcome"])
@@ -209,9 +208,10 @@ def shared_stages(a: PipelineConfig, b: PipelineConfig) -> Iterator[str]:
         yield stage
 
 
-def attempt_key(task: Task, settings: dict[str, Any]) -> str:
-    """What an attempt's result follows from."""
-    parts = [__version__, SCHEMA_VERSION, folder_hash(task.case.folder), settings]
+def attempt_key(task: Task, settings: Sequence[Any]) -> str:
+    """What an attempt's result follows from: the case, settings and the files that these name."""
+    named = {str(path): state_of(path) for cfg in settings for path in files_named(cfg)}
+    parts = [__version__, SCHEMA_VERSION, folder_hash(task.case.folder), [asdict(cfg) for cfg in settings], named]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from hsimul3r import experiment
 from hsimul3r.artifacts import AlignedScene, Capture, Provenance
 from hsimul3r.config import PipelineConfig
-from hsimul3r.experiment import Task, observe_case, run_rows, shared_stages
+from hsimul3r.experiment import Task, attempt_key, observe_case, run_rows, shared_stages
 from hsimul3r.experiment_plan import CaseFolder, Row
 from hsimul3r.generator.fit import FitConfig
 from hsimul3r.progress import Progress
@@ -128,6 +128,16 @@ def test_other_settings_make_a_row_anew_and_leave_the_others(task):
     assert outcome.error == "" and "60_aligned" in outcome.costs
     assert not stages(task.run_folder(other))["60_aligned"]
     assert {name: (task.run_folder(ROWS[2]) / name / "stage.json").read_text() for name in content} == content
+
+
+def test_an_attempt_follows_from_the_files_that_its_settings_name(task, tmp_path):
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(b"before")
+    cfg = replace(QUICK, objects=replace(QUICK.objects, flow=replace(QUICK.objects.flow, weights=str(weights))))
+    key = attempt_key(task, [cfg])
+    assert attempt_key(task, [cfg]) == key
+    weights.write_bytes(b"after tuning")
+    assert attempt_key(task, [cfg]) != key
 
 
 def test_a_bug_is_an_outcome_with_its_place_kept(task, monkeypatch):
