@@ -31,7 +31,8 @@ SAYS = {
     "scene/urdf/scene.urdf": "the objects on floating joints; one URDF each beside it, placed by scene.json",
     USD_FILE: "UsdPhysics: rigid bodies, convex colliders, masses, inertias, friction; metres, +Z up (Isaac Sim, Newton)",
     "scene/scene.glb": "objects and the robot as capsules in the first frame, for any 3D viewer",
-    "mjlab/mjlab_scene.py": "mjlab's configurations of this folder: floor as terrain, objects as entities, the motion",
+    "mjlab/scene.json": "for mjlab: the floor as terrain, objects as entities, contacts; the motion is motion.npz beside it",
+    "mjlab/mjlab_kit/__init__.py": "mjlab's G1 tracking task among the objects: training, ONNX, judgement (how: in that file)",
 }
 
 
@@ -67,8 +68,8 @@ def run(
     clip = clip_of(motion)
     files = [*_write_motions(clip, out, progress), *_write_people(scene, rollout, out)]
     written, left_out = _write_scene(motion, clip, cfg, out)
-    write_mjlab(clip, motion.assets, out / "mjlab", floor_friction=cfg.floor_friction, contact_time_s=cfg.contact_time_s)
-    files += [*written, "mjlab/mjlab_scene.py"]
+    write_mjlab(motion, out / "mjlab", floor_friction=cfg.floor_friction, contact_time_s=cfg.contact_time_s)
+    files += [*written, "mjlab/scene.json", "mjlab/mjlab_kit/__init__.py"]
     export = RobotExport(
         provenance=replace(motion.provenance, adapter="CSV, npz, pickle, MJCF, URDF, USD, GLB"),
         robot=motion.robot,

@@ -100,11 +100,11 @@ def converted(csv: Path, own: dict) -> dict:
 
 def main(export: Path, conversion: Path, steps: int) -> dict:
     sys.path.insert(0, str(export / "mjlab"))
-    import mjlab_scene
+    from mjlab_kit import scene
 
-    started, facts = time.process_time(), mjlab_scene.scene_facts()
+    started, facts = time.process_time(), scene.scene_facts()
     motion = dict(np.load(export / "mjlab" / "motion.npz"))
-    cfg = mjlab_scene.tracking_env_cfg(play=True)
+    cfg = scene.tracking_env_cfg(play=True)
     env = ManagerBasedRlEnv(cfg, device="cpu")
     loaded = env.command_manager.get_term("motion").motion
     result = {

@@ -110,9 +110,10 @@ def test_glb_shows_the_robot_where_it_stands(exported, motion):
 def test_the_mjlab_folder_says_where_everything_is(exported, motion):
     """mjlab itself reads it in benchmarks/export_consumers.py."""
     folder = exported[1] / "mjlab"
-    spec = importlib.util.spec_from_file_location("exported_scene", folder / "mjlab_scene.py")
+    spec = importlib.util.spec_from_file_location("exported_scene", folder / "mjlab_kit/scene.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    assert module.folder_of(None) == module.folder_of(exported[1]) == folder.resolve()
     facts = module.scene_facts()
     assert {entry["name"]: entry["position_m"] for entry in facts["objects"]}["chair"] == [0, 0, 0]
     assert all((folder / entry["mjcf"]).is_file() for entry in facts["objects"])

@@ -1,11 +1,9 @@
 """A scene and a motion exported by hsimul3r as mjlab has them: the floor is the terrain, every object an entity.
 
-hsimul3r copies this file into the folder `mjlab` of an export, beside scene.json, motion.npz and the objects' MJCF; there it
-needs mjlab 1.6 and nothing of hsimul3r:
+    from mjlab_kit.scene import tracking_env_cfg
+    env = ManagerBasedRlEnv(tracking_env_cfg(play=True), device="cpu")
 
-    import mjlab_scene
-    cfg = mjlab_scene.tracking_env_cfg(play=True)
-    env = ManagerBasedRlEnv(cfg, device="cpu")
+is mjlab's own task among the objects; `mjlab_kit.task` adds what it sees, earns and ends by because of them.
 """
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 
@@ -14,17 +12,27 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
+FOLDER = Path(__file__).resolve().parents[1]
+"""Where the export is, of a copy that lies in it."""
 CONTACTS_PER_WORLD, CONSTRAINTS_PER_WORLD = 150, 900
 """Room for contacts with furniture, in which mjlab's own task has no part."""
 
 
-def scene_facts(folder: Path = HERE) -> dict[str, Any]:
+def folder_of(export: Path | None) -> Path:
+    """The folder `mjlab` of an export; None: that in which this copy lies."""
+    tried = [FOLDER] if export is None else [export / "mjlab", export]
+    for folder in tried:
+        if (folder / "scene.json").is_file():
+            return folder.resolve()
+    raise SystemExit(f"No scene.json in {tried[0]}. Give --export <run>/94_robot_export, made by `hsimul3r export-g1`.")
+
+
+def scene_facts(folder: Path = FOLDER) -> dict[str, Any]:
     """What scene.json says."""
     return json.loads((folder / "scene.json").read_text())
 
 
-def terrain_cfg(folder: Path = HERE) -> Any:
+def terrain_cfg(folder: Path = FOLDER) -> Any:
     """The floor, a plane with the scene's friction, as `SceneCfg.terrain`."""
     from mjlab.terrains import TerrainEntityCfg
     from mjlab.utils.spec_config import CollisionCfg
@@ -36,7 +44,7 @@ def terrain_cfg(folder: Path = HERE) -> Any:
     return TerrainEntityCfg(terrain_type="plane", collisions=(floor,))
 
 
-def object_cfgs(folder: Path = HERE) -> dict[str, Any]:
+def object_cfgs(folder: Path = FOLDER) -> dict[str, Any]:
     """Every object at its place, for `SceneCfg.entities`."""
     import mujoco
     from mjlab.entity import EntityCfg
@@ -52,10 +60,11 @@ def object_cfgs(folder: Path = HERE) -> dict[str, Any]:
     }
 
 
-def tracking_env_cfg(folder: Path = HERE, *, play: bool = False) -> Any:
+def tracking_env_cfg(folder: Path = FOLDER, *, play: bool = False) -> Any:
     """mjlab's tracking task of the G1 with this motion among these objects, which every reset puts back.
 
-    Objects that the motion carries start where they are in its first frame; use `play` or sampling_mode "start" for them.
+    Objects that the motion carries start where they are in its first frame; use `play` or sampling_mode "start" for them, or
+    `mjlab_kit.task`, which puts them where they are in the frame from which the robot starts.
     """
     from mjlab.envs.mdp.events import reset_root_state_uniform
     from mjlab.managers.event_manager import EventTermCfg
