@@ -18,8 +18,8 @@ from hsimul3r.generator.flow.furniture import HELD_OUT_FROM, drawn_family, sampl
 from hsimul3r.generator.flow.pictures import Model, model_of, shade
 from hsimul3r.generator.flow.primitives import Primitive, convex_parts
 from hsimul3r.generator.flow.tokens import LOG_EXTENT_MEAN, LOG_EXTENT_SPREAD
-from hsimul3r.generator.part_registration import Guess, PartRegistrationConfig, place_coarsely, place_finely, placed_parts
 from hsimul3r.generator.protocol import Candidate, Observation
+from hsimul3r.generator.registration import Guess, RegistrationConfig, place_coarsely, place_finely, placed_parts
 from hsimul3r.generator.synthetic import HEIGHT, WIDTH, Conditions, Shape, Truth, mesh_observation, placed
 from hsimul3r.geometry.cameras import depth, project
 from hsimul3r.geometry.mesh import union
@@ -171,11 +171,11 @@ class TrainingSet:
         guess = Guess(
             parts=parts, outlines=parts, yaw=float(truth.pose[2]), knee=float(item.extents_m[2]), is_seat=False, has_front=False
         )
-        cfg = PartRegistrationConfig()
+        cfg = RegistrationConfig()
         place = place_finely(place_coarsely(guess, observation, cfg=cfg, seed=seed), observation, cfg=cfg, seed=seed)
-        made, there = placed_parts(place, observation)
+        made, T = placed_parts(place, observation)
         return Candidate(
-            family="retrieval", parameters={}, parts=made, T_world_object=there.T_world_object, energy=place.energy,
+            family="retrieval", parameters={}, parts=made, T_world_object=T, energy=place.energy,
             density_kg_m3=1.0, friction=1.0,
         )  # fmt: skip
 

@@ -7,14 +7,15 @@ from typing import Self
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, UInt8
 from numpy import ndarray
 from torch import Tensor
 
-from hsimul3r.errors import BadMesh, BadWeights, NoAccelerator, NoObject
-from hsimul3r.generator.objective import OBJECT, is_usable
+from hsimul3r.errors import BadMesh, BadWeights, NoAccelerator
+from hsimul3r.generator.flow.generator import SEAT_CATEGORIES
+from hsimul3r.generator.objective import OBJECT, best_views
 from hsimul3r.generator.protocol import Candidate, Observation
-from hsimul3r.generator.registration import RegistrationConfig, centred, register
+from hsimul3r.generator.registration import Guess, MadeObject, RegistrationConfig, centred, fitting_size, placed
 from hsimul3r.geometry.decompose import convex_pieces
 from hsimul3r.geometry.mesh import Surface, manifold_of, surface_of
 from stages.adapters.midi_inputs import MidiEyes, ScenePictures
@@ -50,8 +51,6 @@ class MidiSettings:
     registration: RegistrationConfig = field(default_factory=RegistrationConfig)
     tolerance: float = 0.004
     """How far the surface may be moved to save triangles, of the object's largest extent."""
-    outline_tolerance: float = 0.015
-    """The same for the coarse copy that is registered."""
     most_parts: int = 24
     """Convex parts for the simulation."""
     density_kg_m3: float = 150.0
@@ -142,37 +141,46 @@ class MidiGenerator:
         return tuple(sorted(made, key=lambda candidate: candidate.energy))
 
     def _candidate(self, latents: Tensor, observation: Observation, seed: int) -> Candidate | None:
-        """A sample in metres in the world; None where it has no inside."""
-        cfg = self.cfg
-        found = self.model.surface(latents, cfg.surface, points_a_call=cfg.points_a_call)
-        if not len(found.faces):
+        """A sample in metres in the world; None where it is no solid."""
+        try:
+            shape = midi_shape(self.model, latents, self.cfg)
+        except BadMesh:
             return None
-        upright = centred(found.vertices @ MIDI_UP_TO_Z.T)
-        vertices, faces = _simplified(upright, found.faces, cfg.tolerance)
-        outline, outline_faces = _simplified(vertices, faces, cfg.outline_tolerance)
-        placed = register(outline, outline_faces, observation, cfg=cfg.registration, seed=seed)
-        sized = centred(vertices) * (np.ptp(placed.vertices, axis=0) / np.ptp(outline, axis=0))
-        return Candidate(
-            family=FAMILY, parameters={"asked_points": float(found.asked)},
-            parts=convex_pieces(sized, faces, limit=cfg.most_parts), T_world_object=placed.T_world_object,
-            energy=placed.energy, density_kg_m3=cfg.density_kg_m3, friction=cfg.friction,
-        )  # fmt: skip
+        made = made_object(shape, fitting_size(shape[0], observation), self.cfg, category=observation.category)
+        return placed(made, observation, cfg=self.cfg.registration, seed=seed)
 
 
 def clearest_view(observation: Observation) -> tuple[int, Bool[ndarray, "height width"]]:
     """The view with most of the object's pixels, and these. Raises `NoObject`."""
-    views = [view for view in range(len(observation.labels)) if is_usable(observation, view)]
-    if not views:
-        raise NoObject("No view has a mask of the object.")
-    masks = {view: np.asarray(observation.labels[view]) == OBJECT for view in views}
-    view = max(views, key=lambda view: masks[view].sum())
-    return view, masks[view]
+    view = best_views(observation)[0]
+    return view, np.asarray(observation.labels[view]) == OBJECT
 
 
-def _simplified(vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"], tolerance: float) -> Surface:
-    """The closed mesh with as few triangles as the tolerance (of its largest extent) allows."""
-    reach = tolerance * float(np.ptp(vertices, axis=0).max())
-    return surface_of(manifold_of(vertices, faces, FAMILY).simplify(reach), FAMILY)
+def midi_shape(model: MidiModel, latents: Float[Tensor, "tokens channels"], cfg: MidiSettings) -> Surface:
+    """The surface of a sample with as few triangles as the tolerance allows, upright, on the floor, its mean extent 1.
+
+    Raises `BadMesh` where it is not closed or has no inside.
+    """
+    found = model.surface(latents, cfg.surface, points_a_call=cfg.points_a_call)
+    if not len(found.faces):
+        raise BadMesh(FAMILY, "has no inside")
+    upright = centred(found.vertices @ MIDI_UP_TO_Z.T)
+    reach = cfg.tolerance * float(np.ptp(upright, axis=0).max())
+    vertices, faces = surface_of(manifold_of(upright, found.faces, FAMILY).simplify(reach), FAMILY)
+    return vertices / np.ptp(vertices, axis=0).mean(), faces
+
+
+def made_object(shape: Surface, size_m: float, cfg: MidiSettings, *, category: str) -> MadeObject:
+    """A shape of that mean extent, in convex pieces. Which way it is turned is not known, nor where its seat is."""
+    vertices, faces = size_m * shape[0], shape[1]
+    parts = convex_pieces(vertices, faces, limit=cfg.most_parts)
+    guess = Guess(
+        parts=parts, outlines=parts, yaw=0.0, knee=float(vertices[:, 2].max()), is_seat=category in SEAT_CATEGORIES,
+        has_front=False,
+    )  # fmt: skip
+    return MadeObject(
+        family=FAMILY, guess=guess, surface=(vertices, faces), density_kg_m3=cfg.density_kg_m3, friction=cfg.friction
+    )
 
 
 def _whole(folder: Path) -> Checkpoint:

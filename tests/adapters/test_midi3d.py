@@ -65,7 +65,7 @@ def settings(folder):
     return MidiSettings(
         weights=str(folder), device="cpu", tokens=5, flow=FlowSettings(steps=2), points_a_call=1000,
         surface=SurfaceSettings(coarse_cells=8, refinements=1, smoothing_cells=0.0),
-        registration=RegistrationConfig(turns=4, first_generations=6, generations=40),
+        registration=RegistrationConfig(fine_generations=30),
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from hsimul3r.artifacts import ObjectAsset, ObjectSet, Provenance, StabilityVerd
 from hsimul3r.errors import Hsimul3rError
 from hsimul3r.generator.feedback.images import PersonScene
 from hsimul3r.generator.feedback.record import Check
-from hsimul3r.generator.part_registration import MadeObject, PartRegistrationConfig, placed
+from hsimul3r.generator.registration import MadeObject, RegistrationConfig, placed
 from hsimul3r.progress import Progress
 from hsimul3r.tracking.static_cem import StaticCemConfig
 from stages import align_interaction, build_sim_scene, generate_objects, judge_stability, track_motion
@@ -21,7 +21,7 @@ from stages import align_interaction, build_sim_scene, generate_objects, judge_s
 class ForwardConfig:
     """How long is searched for a way to place the object and to hold the pose."""
 
-    registration: PartRegistrationConfig = field(default_factory=PartRegistrationConfig)
+    registration: RegistrationConfig = field(default_factory=RegistrationConfig)
     alignment: align_interaction.AlignInteractionConfig = field(default_factory=align_interaction.AlignInteractionConfig)
     search: StaticCemConfig = field(default_factory=lambda: StaticCemConfig(samples=48, max_iterations=8))
     seed: int = 0

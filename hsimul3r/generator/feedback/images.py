@@ -12,11 +12,12 @@ from numpy import ndarray
 
 from hsimul3r.artifacts import HumanMotion, ObjectAsset, ObjectView, ObjectViews
 from hsimul3r.errors import UnknownImage
-from hsimul3r.generator.flow.crops import best_views, world_yaw
+from hsimul3r.generator.flow.crops import world_yaw
 from hsimul3r.generator.flow.dataset import Batch, condition_of, read_split
 from hsimul3r.generator.flow.network import Condition
 from hsimul3r.generator.flow.primitives import Primitive, convex_parts
 from hsimul3r.generator.flow.tokens import decode, read_outline
+from hsimul3r.generator.objective import best_views
 from hsimul3r.generator.observing import observe
 from hsimul3r.generator.protocol import Observation
 from hsimul3r.generator.supports import person_supports, posture

@@ -17,7 +17,7 @@ from hsimul3r.generator.feedback.shape import Shape, shape_figures
 from hsimul3r.generator.flow.attach import AttachConfig, attach
 from hsimul3r.generator.flow.generator import made_object
 from hsimul3r.generator.flow.primitives import Primitive, bounds, without_mirrors
-from hsimul3r.generator.part_registration import MadeObject
+from hsimul3r.generator.registration import MadeObject
 from sim_envs.object_tests import POINT_NAMES, ObjectBench, ObjectTests, Stood, body_of, load_points
 
 BEARING: Final = ("seat", "top", "base", "shelf")

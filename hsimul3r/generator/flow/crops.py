@@ -8,11 +8,10 @@ import torch
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 
-from hsimul3r.errors import NoObject
 from hsimul3r.generator.flow.dataset import crop_tensor, view_numbers
 from hsimul3r.generator.flow.network import SIZE_NUMBERS, Condition
 from hsimul3r.generator.flow.tokens import Outline, outline_numbers
-from hsimul3r.generator.objective import MIDDLE_HEIGHT_M, OBJECT, UNKNOWN, box_centre, is_usable, object_box
+from hsimul3r.generator.objective import MIDDLE_HEIGHT_M, OBJECT, UNKNOWN, best_views, box_centre, object_box
 from hsimul3r.generator.protocol import Observation
 from hsimul3r.geometry.cameras import camera_centers, depth
 
@@ -50,14 +49,6 @@ def make_crops(
 ) -> tuple[Crop, ...]:
     """The best views of the object. Raises `NoObject` where no view has a mask of it."""
     return tuple(_crop(observation, images[view], view, cfg) for view in best_views(observation)[: cfg.views])
-
-
-def best_views(observation: Observation) -> list[int]:
-    """Views with a mask of the object, those that show most of it first. Raises `NoObject` where there is none."""
-    usable = [view for view in range(len(observation.labels)) if is_usable(observation, view)]
-    if not usable:
-        raise NoObject("No view has a mask of the object.")
-    return sorted(usable, key=lambda view: -int((np.asarray(observation.labels[view]) == OBJECT).sum()))
 
 
 def world_yaw(observation: Observation, view: int) -> float:

@@ -19,16 +19,16 @@ from hsimul3r.generator.flow.primitives import Primitive, bounds, convex_parts, 
 from hsimul3r.generator.flow.sampling import SamplingConfig, noise_of, sample
 from hsimul3r.generator.flow.tokens import Outline, decode
 from hsimul3r.generator.flow.weights import WEIGHTS, load_network
-from hsimul3r.generator.part_registration import (
+from hsimul3r.generator.protocol import Candidate, Observation
+from hsimul3r.generator.registration import (
     Guess,
     MadeObject,
-    PartRegistrationConfig,
     Place,
+    RegistrationConfig,
     candidate_of,
     place_coarsely,
     place_finely,
 )
-from hsimul3r.generator.protocol import Candidate, Observation
 from hsimul3r.geometry.mesh import union
 
 FAMILY: Final = "part_flow"
@@ -49,7 +49,7 @@ class FlowConfig:
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     attach: AttachConfig = field(default_factory=AttachConfig)
     crops: CropConfig = field(default_factory=CropConfig)
-    registration: PartRegistrationConfig = field(default_factory=PartRegistrationConfig)
+    registration: RegistrationConfig = field(default_factory=RegistrationConfig)
     samples: int = 4
     """Drawn and placed coarsely, at least as many as candidates are asked for."""
     kept: int = 2

@@ -21,7 +21,7 @@ from hsimul3r.generator.flow.generator import FAMILY, FlowConfig, FlowGenerator
 from hsimul3r.generator.flow.primitives import without_mirrors
 from hsimul3r.generator.flow.sampling import SamplingConfig, noise_of, sample
 from hsimul3r.generator.flow.tokens import decode
-from hsimul3r.generator.part_registration import Guess, MadeObject, PartRegistrationConfig
+from hsimul3r.generator.registration import Guess, MadeObject, RegistrationConfig
 from hsimul3r.geometry.mesh import convex_part, union
 from hsimul3r.tracking.static_cem import StaticCemConfig
 from stages import generate_objects
@@ -77,7 +77,7 @@ def test_what_is_not_there_is_said(images, tmp_path):
 @pytest.mark.slow
 def test_a_sample_is_judged_where_the_chain_puts_it(images):
     """The same network, noise and photos: the solid that the person is given is that of the scene, to the bit."""
-    key, registration = images.keys()[1], PartRegistrationConfig(fine_generations=10)
+    key, registration = images.keys()[1], RegistrationConfig(fine_generations=10)
     person, network = images.person(key), stubborn(HELD_OUT_FROM + 3, wander=0.3)
     cfg = FlowConfig(registration=registration, crops=CropConfig(views=2), samples=1, kept=1)
     chain = FlowGenerator(network, _case(SAMPLES / "sit_chair", 4).photos, cfg)

@@ -12,14 +12,14 @@ from hsimul3r.generator.flow.network import NetworkConfig, PartFlow
 from hsimul3r.generator.flow.primitives import convex_parts, extents
 from hsimul3r.generator.flow.sampling import SamplingConfig
 from hsimul3r.generator.flow.tokens import Outline, encode
-from hsimul3r.generator.part_registration import PartRegistrationConfig
+from hsimul3r.generator.registration import RegistrationConfig
 from hsimul3r.generator.synthetic import CLEAN, HEIGHT, WIDTH, Shape, mesh_observation
 from hsimul3r.geometry.cameras import camera_centers
 from hsimul3r.geometry.mesh import sample_surface, union
 from hsimul3r.metrics.shape import surface_likeness
 
 SEED = 3
-QUICK = PartRegistrationConfig(fine_generations=25, fine_px=80, fine_size=120)
+QUICK = RegistrationConfig(fine_generations=25, fine_px=80, fine_size=120)
 
 
 class KnowsOne(PartFlow):
