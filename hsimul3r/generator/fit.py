@@ -36,8 +36,11 @@ class FitConfig:
     """Starts (families x yaws) that go on after the first generations."""
     adjusted: int = 5
     """Starts that Levenberg-Marquardt improves."""
+    tried_families: int = 4
+    """Families whose fine search begins: the coarse one ranks them badly where people hide most of the object."""
+    tried_generations: int = 40
     kept_families: int = 2
-    """Families that are fitted finely."""
+    """Families whose fine search is finished."""
     lm_iterations: int = 8
     lm_limit_px: float = 6.0
     fine_generations: int = 160
@@ -77,8 +80,14 @@ class ParametricGenerator:
             raise NoObject("No view has a mask of the object.")
         fine = crop(observation, object_px=cfg.fine_px, size=cfg.fine_size)
         states = _best_of_each_family([self._adjust(state) for state in self._coarse(observation, coarse, seed)])
-        fitted = [self._refine(state, fine, seed) for state in states[: max(count, cfg.kept_families)]]
-        fitted.sort(key=lambda state: state.energy)
+        kept, tried = max(count, cfg.kept_families), min(cfg.tried_generations, cfg.fine_generations)
+        searches = [self._fine(state, fine, seed) for state in states[: max(kept, cfg.tried_families)]]
+        for search in searches:
+            search.run(tried)
+        searches.sort(key=lambda search: search.energy)
+        for search in searches[:kept]:
+            search.run(cfg.fine_generations - tried)
+        fitted = sorted((search.state() for search in searches[:kept]), key=lambda state: state.energy)
         return tuple(_candidate(state) for state in fitted[:count])
 
     def _coarse(self, observation: Observation, crops: Crops, seed: int) -> list[_State]:
@@ -111,19 +120,12 @@ class ParametricGenerator:
         z = levenberg_marquardt(objective, z, iterations=self.cfg.lm_iterations, limit_px=self.cfg.lm_limit_px)
         return _State(float(objective(z[None])[0]) + self._extra(objective), objective, z)
 
-    def _refine(self, state: _State, crops: Crops, seed: int) -> _State:
-        """Fine CMA."""
+    def _fine(self, state: _State, crops: Crops, seed: int) -> "_Search":
         cfg, objective = self.cfg, state.objective.moved(crops)
-        search = _Search(
-            objective,
-            extra=self._extra(objective),
-            population=cfg.fine_population,
-            sigma=cfg.fine_sigma,
-            seed=seed,
+        return _Search(
+            objective, extra=self._extra(objective), population=cfg.fine_population, sigma=cfg.fine_sigma, seed=seed,
             start=state.z,
-        )
-        search.run(cfg.fine_generations)
-        return search.state()
+        )  # fmt: skip
 
     def _extra(self, objective: Objective) -> float:
         seen, kind = objective.observation, objective.family

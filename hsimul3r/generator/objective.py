@@ -1,4 +1,5 @@
-"""How well a piece of parametric furniture explains an observation: silhouettes, prior, what it carries, where it faces."""
+"""How well a piece of parametric furniture explains an observation: silhouettes, prior, what it carries, where it faces,
+and the room that it leaves to people."""
 
 from dataclasses import dataclass
 
@@ -8,9 +9,17 @@ from numpy import ndarray
 
 from hsimul3r.errors import NoObject
 from hsimul3r.generator.families import Family
-from hsimul3r.generator.protocol import Observation, Support
+from hsimul3r.generator.protocol import FLESH_STEP_M, Observation, Support
 from hsimul3r.geometry.cameras import rays
-from hsimul3r.geometry.frusta import LabelCounts, count_labels, crop_pinholes, pinholes, silhouette_energies, silhouettes
+from hsimul3r.geometry.frusta import (
+    LabelCounts,
+    count_inside,
+    count_labels,
+    crop_pinholes,
+    pinholes,
+    silhouette_energies,
+    silhouettes,
+)
 
 OBJECT, UNKNOWN = 1, 2
 XY_UNIT_M, YAW_UNIT, SHIFT_UNIT_RAD = 0.15, 0.35, 0.0114
@@ -18,6 +27,8 @@ XY_UNIT_M, YAW_UNIT, SHIFT_UNIT_RAD = 0.15, 0.35, 0.0114
 MIN_OBJECT_PX = 20
 ONE_SEAT_M = 0.9
 """Seats narrower than this are for one sitter."""
+FLESH_L = 1000 * FLESH_STEP_M**3
+"""What a point of `Observation.flesh` stands for."""
 MIDDLE_HEIGHT_M = 0.4
 """Half the height of most furniture."""
 
@@ -39,6 +50,8 @@ class Weights:
     support_cut: float = 3.0
     """A support farther than this many sigmas is taken for somebody else's."""
     facing: float = 0.02
+    room_per_l: float = 0.05
+    """Of furniture inside people, in litres."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +146,7 @@ class Objective:
     """Energy of a population of search variables z (n, 3 + parameters [+ 2 views]).
 
     z = (x, y) in units of 15 cm from the start, yaw in units of .35 from the start, the shape in sigmas of its prior, and,
-    where `has_shifts`, one 2D shift per view. E = mean(1 - IoU) + prior - support - facing.
+    where `has_shifts`, one 2D shift per view. E = mean(1 - IoU) + prior - support - facing + room.
     """
 
     def __init__(
@@ -181,7 +194,9 @@ class Objective:
 
     def __call__(self, z: Float[ndarray, "n size"]) -> Float[ndarray, "n"]:
         values, poses, crops = self.values(z), self.poses(z), self.crops
-        energy = silhouette_energies(self.family.rows(values), poses, self.shifts(z), crops.cameras, crops.counts)
+        rows = self.family.rows(values)
+        energy = silhouette_energies(rows, poses, self.shifts(z), crops.cameras, crops.counts)
+        energy += self.weights.room_per_l * FLESH_L * count_inside(rows, poses, self.observation.flesh)
         return energy + self._prior(z) + self._support(values, poses) + self._facing(poses)
 
     def _unit(self, z: Float[ndarray, "n size"]) -> Float[ndarray, "n parameters"]:

@@ -1,13 +1,15 @@
 """What a maker of object shapes is given and what it returns; the parametric fit and learnt models stand behind it."""
 
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 from hsimul3r.artifacts import Cameras, ConvexPart
+
+FLESH_STEP_M: Final = 0.035
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,8 @@ class Observation:
     """Yaw of a chair in which the sitter would sit straight [rad]."""
     points: Float[ndarray, "points 3"] = field(default_factory=lambda: np.zeros((0, 3)))
     """Scene points on the object's surface, world; few, and some of them another's."""
+    flesh: Float[ndarray, "flesh 3"] = field(default_factory=lambda: np.zeros((0, 3)))
+    """Points well inside the people, `FLESH_STEP_M` apart each way: the object is not there."""
 
 
 @dataclass(frozen=True, kw_only=True)

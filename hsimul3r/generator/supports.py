@@ -12,10 +12,11 @@ from hsimul3r.body.model import embedded_body
 from hsimul3r.conventions import SMPLX_JOINTS
 from hsimul3r.generator.families import families, family
 from hsimul3r.generator.objective import Weights, box_centre
-from hsimul3r.generator.protocol import Candidate, Observation, Support
+from hsimul3r.generator.protocol import FLESH_STEP_M, Candidate, Observation, Support
 from hsimul3r.geometry.convex_sets import ConvexSet
 from hsimul3r.geometry.frusta import frustum_parts
 from hsimul3r.geometry.rotations import rotation_about_z
+from hsimul3r.geometry.sdf import RayedMesh
 
 SEAT_HEIGHTS_M = (0.2, 0.95)
 HAND_HEIGHTS_M = (0.25, 1.15)
@@ -23,6 +24,8 @@ MIN_FOOT_HEIGHT_M = 0.12
 MAX_THIGH_COS = 0.75
 """A person sits where both thighs point down less than this."""
 SKIN_QUANTILE = 0.05
+FLESH_DEPTH_M = 0.02
+"""What is less deep may be soft, or an error of the body's shape."""
 CARRY_REACH_M, CARRY_HEIGHT_M = 0.12, 0.07
 
 
@@ -51,6 +54,8 @@ class PersonSupports:
     supports: tuple[Support, ...]
     facing: float | None
     """Yaw of a chair (conventions.py) whose sitter looks where this person does; None where the person does not sit."""
+    flesh: Float[ndarray, "flesh 3"]
+    """As `Observation.flesh`."""
 
 
 def person_supports(posture: Posture) -> PersonSupports:
@@ -61,11 +66,12 @@ def person_supports(posture: Posture) -> PersonSupports:
         *_parts(posture, "foot", MIN_FOOT_HEIGHT_M, np.inf),
         *_parts(posture, "hand", *HAND_HEIGHTS_M),
     ]
-    return PersonSupports(person=posture.person, supports=tuple(found), facing=_facing(posture) if seat is not None else None)
+    facing = _facing(posture) if seat is not None else None
+    return PersonSupports(person=posture.person, supports=tuple(found), facing=facing, flesh=_flesh(posture.vertices))
 
 
 def with_people(observation: Observation, people: Sequence[PersonSupports], reach_m: float) -> Observation:
-    """The observation with everybody's supports; the nearest sitter within `reach_m` says where the front is."""
+    """The observation with everybody's supports and flesh; the nearest sitter within `reach_m` says where the front is."""
     place = box_centre(observation)
     facing, nearest = None, reach_m
     for person in people:
@@ -74,7 +80,8 @@ def with_people(observation: Observation, people: Sequence[PersonSupports], reac
             if support.kind == "seat" and distance < nearest:
                 facing, nearest = person.facing, distance
     supports = tuple(support for person in people for support in person.supports)
-    return replace(observation, supports=supports, facing=facing)
+    flesh = np.concatenate([person.flesh for person in people]) if people else observation.flesh
+    return replace(observation, supports=supports, facing=facing, flesh=flesh)
 
 
 def carries(candidate: Candidate, support: Support) -> bool:
@@ -108,6 +115,13 @@ def usual_seat(category: str, support: Support, facing: float) -> Candidate:
         family=kind.name, parameters=values, parts=frustum_parts(np.unique(rows, axis=0)), T_world_object=T, energy=0.0,
         density_kg_m3=kind.density_kg_m3, friction=kind.friction,
     )  # fmt: skip
+
+
+def _flesh(skin: Float[ndarray, "vertices 3"]) -> Float[ndarray, "flesh 3"]:
+    """A grid of points at least `FLESH_DEPTH_M` below the skin."""
+    axes = [np.arange(low, high, FLESH_STEP_M) for low, high in zip(skin.min(0), skin.max(0))]
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    return grid[RayedMesh(skin, embedded_body().faces, name="body").query(grid).distance < -FLESH_DEPTH_M]
 
 
 def _seat(posture: Posture) -> Support | None:

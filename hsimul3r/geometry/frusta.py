@@ -87,6 +87,43 @@ def silhouette_energies(
     return _energies(rows, poses, shifts_px, cameras, counts.inside, counts.outside)
 
 
+def count_inside(
+    rows: Float[ndarray, "n parts 12"], poses: Float[ndarray, "n 3"], points: Float[ndarray, "points 3"]
+) -> Int[ndarray, "n"]:
+    """How many of the points are inside each of a population of objects."""
+    return _count_inside(np.ascontiguousarray(rows, float), np.asarray(poses, float), np.ascontiguousarray(points, float))
+
+
+@njit(cache=True)
+def _count_inside(rows, poses, points):  # noqa: ANN001, ANN202 (compiled)
+    counts = np.zeros(len(rows), np.int64)
+    for k in range(len(rows)):
+        c, s = np.cos(poses[k, 2]), np.sin(poses[k, 2])
+        for point in points:
+            x, y = point[0] - poses[k, 0], point[1] - poses[k, 1]
+            x, y = c * x + s * y, c * y - s * x
+            for row in rows[k]:
+                if _is_inside(row, x, y, point[2]):
+                    counts[k] += 1
+                    break
+    return counts
+
+
+@njit(cache=True)
+def _is_inside(row, x, y, z):  # noqa: ANN001, ANN202 (compiled)
+    """True where a point of the object's frame is in one frustum."""
+    if z < row[2] or z > row[7] or row[7] <= row[2]:
+        return False
+    c, s, t = np.cos(row[11]), np.sin(row[11]), (z - row[2]) / (row[7] - row[2])
+    x, y = c * x + s * y, c * y - s * x
+    across = abs(x - row[0] - t * (row[5] - row[0])) / max(row[3] + t * (row[8] - row[3]), 1e-9)
+    along = abs(y - row[1] - t * (row[6] - row[1])) / max(row[4] + t * (row[9] - row[4]), 1e-9)
+    if row[10] < 0.0:
+        return max(across, along) <= 1.0
+    round_, square = np.sqrt(across * across + along * along), max(across, along)
+    return round_ <= (1.0 - row[10]) * round_ / max(square, 1e-9) + row[10]
+
+
 @njit(cache=True)
 def _sorted_spans(r, first, last, low, high, width, start, stop):  # noqa: ANN001, ANN202 (compiled)
     """Spans of all parts in row r, by their start; returns how many there are."""

@@ -7,8 +7,8 @@ from scipy.spatial import KDTree
 from hsimul3r.errors import NoObject
 from hsimul3r.generator.families import family
 from hsimul3r.generator.fit import FitConfig, ParametricGenerator
-from hsimul3r.generator.objective import Objective, Weights, box_centre, crop
-from hsimul3r.generator.protocol import Support
+from hsimul3r.generator.objective import FLESH_L, Objective, Weights, box_centre, crop
+from hsimul3r.generator.protocol import FLESH_STEP_M, Support
 from hsimul3r.generator.synthetic import CLEAN, Conditions, mesh_observation, synthetic_observation
 from hsimul3r.geometry.mesh import sample_surface, union
 
@@ -66,6 +66,20 @@ def test_what_a_person_hides_is_not_background():
     )
     as_unknown, as_background = (fit(one, ("top_legs",))[0] for one in (observation, hidden_is_background))
     assert f_score(as_unknown, truth, 0.03) > f_score(as_background, truth, 0.03)
+
+
+def test_furniture_leaves_people_their_room():
+    observation, truth = synthetic_observation(7, CLEAN, kinds=(family("sofa"),), values=SOFA)
+    cube = np.stack(np.meshgrid(*[np.arange(0.0, 0.2, FLESH_STEP_M)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    within, above = (cube + np.array([*truth.pose[:2], height]) for height in (0.1, 0.9))
+    energies = []
+    for flesh in (np.zeros((0, 3)), above, within):
+        seen = dataclasses.replace(observation, flesh=flesh)
+        views = crop(seen, object_px=60, size=112)
+        objective = Objective(family("sofa"), views, seen, start=truth.pose, weights=Weights(), has_shifts=False)
+        energies.append(float(objective(np.zeros((1, objective.size)))[0]))
+    assert energies[1] == energies[0]
+    assert energies[2] - energies[0] == pytest.approx(Weights().room_per_l * FLESH_L * len(cube))
 
 
 def test_a_sofa_seat_follows_the_pelvis():

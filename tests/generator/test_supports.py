@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 
 from hsimul3r.benchmark.interactions import INTERACTIONS
-from hsimul3r.generator.supports import carries, person_supports, posture, usual_seat
+from hsimul3r.body.model import embedded_body
+from hsimul3r.generator.objective import FLESH_L
+from hsimul3r.generator.supports import FLESH_DEPTH_M, carries, person_supports, posture, usual_seat
+from hsimul3r.geometry.sdf import ConvexUnion, RayedMesh
 
 
 def supports(name):
@@ -36,3 +39,13 @@ def test_the_usual_seat_carries_its_sitter():
     assert found.facing is not None
     assert carries(usual_seat("sofa", seat, found.facing), seat)
     assert not carries(usual_seat("sofa", seat, found.facing), supports("chair").supports[0])
+
+
+def test_flesh_is_inside_the_body_and_clear_of_the_seat_that_carries_it():
+    scene = INTERACTIONS["chair"]()
+    flesh = person_supports(posture(scene.bodies[0])).flesh
+    skin = RayedMesh(posture(scene.bodies[0]).vertices, embedded_body().faces)
+    assert 15 < FLESH_L * len(flesh) < 60 and skin.query(flesh).distance.max() < -FLESH_DEPTH_M
+    chair = scene.assets[0]
+    local = (flesh - chair.T_world_object[:3, 3]) @ chair.T_world_object[:3, :3]
+    assert ConvexUnion(chair.parts).query(local).distance.min() > 0.0

@@ -6,6 +6,7 @@ from hsimul3r.geometry.cameras import project
 from hsimul3r.geometry.frusta import (
     RING,
     SQUARE,
+    count_inside,
     count_labels,
     crop_pinholes,
     frustum_parts,
@@ -15,6 +16,8 @@ from hsimul3r.geometry.frusta import (
 )
 from hsimul3r.geometry.masks import iou, signed_distance_image
 from hsimul3r.geometry.mesh import solid
+from hsimul3r.geometry.rotations import rotation_about_z
+from hsimul3r.geometry.sdf import ConvexUnion
 
 UNIT = np.array([[0, 0, 2.0, 0.5, 0.5, 0, 0, 3.0, 0.5, 0.5, SQUARE, 0.0]])
 
@@ -105,3 +108,21 @@ def test_signed_distance_is_negative_inside_and_cut():
     assert image[20, 12] == pytest.approx(-3.0, abs=0.1)
     assert (image.min(), image.max()) == (-6.0, 6.0)
     assert (signed_distance_image(mask & False, 6.0) == 6.0).all()
+
+
+def test_points_inside_are_those_that_the_union_of_its_parts_holds():
+    rng = np.random.default_rng(2)
+    points = rng.uniform([-1, -1, -0.2], [1, 1, 1.2], (4000, 3))
+    pose = np.array([0.2, -0.1, 0.7])
+    rows = np.array(
+        [
+            [0.1, 0, 0.0, 0.5, 0.4, 0.2, 0.1, 0.6, 0.25, 0.2, SQUARE, 0.4],
+            [-0.3, 0.2, 0.3, 0.3, 0.5, -0.3, 0.2, 1.0, 0.3, 0.5, 1.0, -0.2],
+        ]
+    )
+    world = (rotation_about_z(pose[2]), [*pose[:2], 0.0])
+    distance = ConvexUnion(frustum_parts(rows)).query((points - world[1]) @ world[0]).distance
+    counted = count_inside(np.stack([rows, rows[[0, 0]]]), np.stack([pose, pose]), points)
+    assert counted[0] == pytest.approx((distance < 0).sum(), abs=15), "round outlines are sixteen-sided in the union"
+    alone = ConvexUnion(frustum_parts(rows[:1])).query((points - world[1]) @ world[0]).distance
+    assert counted[1] == (alone < 0).sum()
