@@ -4,6 +4,7 @@ On a flat floor only the corners of the convex hull can touch, so that the objec
 and a small ball at each corner that may. That is exact and takes milliseconds.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,7 +17,6 @@ from scipy.spatial import ConvexHull
 from hsimul3r.artifacts import ConvexPart
 from hsimul3r.conventions import GRAVITY
 from hsimul3r.geometry.mesh import solid
-from hsimul3r.geometry.rotations import matrix_from_quaternion
 from hsimul3r.metrics.shape import support_height
 from sim_envs.engine import mujoco
 
@@ -131,6 +131,7 @@ class ObjectBench:
         self.cfg, self._body = cfg, body
         self._model = _model(body, cfg)
         self._data = mujoco().MjData(self._model)
+        self._matrix = np.zeros(9)
         self._steps = max(1, round(CHUNK_S / cfg.timestep_s))
 
     def stand(self) -> Stood:
@@ -166,15 +167,20 @@ class ObjectBench:
 
     def _load(self, point: Float[ndarray, "3"], share: float) -> None:
         """A force down at a point of the object, as force and torque about its centre of mass."""
-        force = np.array([0.0, 0.0, -share * self.cfg.payload_n])
-        R = matrix_from_quaternion(self._data.qpos[3:7])
-        self._data.xfrc_applied[1] = np.concatenate([force, np.cross(R @ (point - self._body.centre), force)])
+        force = share * self.cfg.payload_n
+        arm = self._turn() @ (point - self._body.centre)
+        self._data.xfrc_applied[1] = (0.0, 0.0, -force, -force * arm[1], force * arm[0], 0.0)
 
     def _stood(self) -> Stood:
-        up = matrix_from_quaternion(self._data.qpos[3:7])[2, 2]
+        up, speeds = float(self._turn()[2, 2]), self._data.qvel
         return Stood(
-            tilt_deg=float(np.degrees(np.arccos(np.clip(up, -1.0, 1.0)))), speed=float(np.sqrt((self._data.qvel**2).mean()))
+            tilt_deg=math.degrees(math.acos(min(max(up, -1.0), 1.0))), speed=math.sqrt(float(speeds @ speeds) / len(speeds))
         )
+
+    def _turn(self) -> Float[ndarray, "3 3"]:
+        """The object's rotation as it is now; asked for too often for the batched one of geometry."""
+        mujoco().mju_quat2Mat(self._matrix, self._data.qpos[3:7])
+        return self._matrix.reshape(3, 3)
 
 
 def _model(body: TestBody, cfg: ObjectTests) -> Any:

@@ -73,6 +73,8 @@ class DsroReport:
 
     folder: Path
     rounds: tuple[RoundReport, ...]
+    kept_round: int
+    """0: nothing was better than the network as it was."""
     figures: Mapping[str, Mapping[str, float]]
     """Of "base" and "tuned", each with and without attachment."""
 
@@ -96,17 +98,19 @@ def run_dsro(cfg: DsroConfig, out: Path, progress: Progress, *, seed: int = 0) -
         base = load_tuned(Path(cfg.weights) if cfg.weights else SHIPPED)
         data = pictures(cfg, out, progress)
         held_out = FurnitureImages(folder=data, split="held_out", count=cfg.held_out, views=cfg.views, known=cfg.known)
-        network = load_tuned(Path(cfg.weights) if cfg.weights else SHIPPED)
         settings = replace(cfg.finetune, tune=replace(cfg.finetune.tune, seed=seed))
-        tuned, rounds = finetune(network, training_images(cfg, data), held_out, settings, out, progress)
+        tuned = finetune(base, training_images(cfg, data), held_out, settings, out, progress)
         tests = FurnitureImages(
             folder=data, split="held_out", first=cfg.held_out, count=cfg.tests, views=cfg.views, known=cfg.known
         )  # fmt: skip
         figures: dict[str, Mapping[str, float]] = {}
-        for name, one in (("base", base), ("tuned", tuned)):
+        for name, one in (("base", base), ("tuned", tuned.network)):
             figures |= compared(name, one, tests, cfg, out, progress)
-        report = DsroReport(folder=out, rounds=rounds, figures=figures)
-        content = {"rounds": [vars(one) for one in rounds], "figures": {name: dict(found) for name, found in figures.items()}}
+        report = DsroReport(folder=out, rounds=tuned.rounds, kept_round=tuned.kept_round, figures=figures)
+        content = {
+            "rounds": [vars(one) for one in report.rounds], "kept_round": report.kept_round,
+            "figures": {name: dict(found) for name, found in figures.items()},
+        }  # fmt: skip
         write_whole(out / EVALUATION, json.dumps(content, indent=2) + "\n")
         write_whole(out / TABLE, report.table + "\n")
     return report

@@ -1,38 +1,31 @@
-"""Judged samples as tensors, and batches of them in which neither a class nor an image outweighs another."""
+"""Judged samples as tensors, and batches of them in which neither good nor bad ones nor an image outweigh the others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from hsimul3r.errors import NothingToLearn
+from hsimul3r.generator.dsro.reward import Lesson, bit, graded, worth
 from hsimul3r.generator.feedback.record import Rollout
-
-Lesson = Literal["attached", "as_made", "both"]
-"""What is learnt: to be stable after attachment, without it, or both at once: then samples that are stable as they were made
-stand against those that even attachment does not save, and the rest is left out."""
-
-
-def bit(rollout: Rollout, lesson: Lesson) -> bool | None:
-    """l of Eq. 7; None where the sample is left out."""
-    if lesson == "both":
-        return True if rollout.as_made.is_stable else None if rollout.attached.is_stable else False
-    return rollout.judgement(is_attached=lesson == "attached").is_stable
 
 
 @dataclass(frozen=True, kw_only=True)
 class FeedbackSet:
-    """Samples with the bit of Eq. 7, and the row of the image that each was made from."""
+    """Samples with the bit of Eq. 7, and the row of the image that each was made from. Those with a reward above one half are
+    called good here, those below bad."""
 
     samples: Float[Tensor, "n tokens channels"]
     is_stable: Bool[ndarray, "n"]
     image: Int[ndarray, "n"]
+    grades: Float[ndarray, "n"] | None = None
+    """Rewards in [0, 1]; None: the bit."""
 
     @classmethod
     def of(cls, rollouts: Sequence[Rollout], keys: Sequence[str], lesson: Lesson) -> "FeedbackSet":
@@ -42,11 +35,17 @@ class FeedbackSet:
         chosen = [(rollout, is_stable) for rollout, is_stable in bits if is_stable is not None]
         if not chosen:
             raise NothingToLearn("there is not one judged sample of these images")
+        image = np.array([row[rollout.image] for rollout, _ in chosen])
+        worths = np.array([worth(rollout) for rollout, _ in chosen]) if lesson == "graded" else None
         return cls(
             samples=torch.from_numpy(np.stack([rollout.sample for rollout, _ in chosen])).float(),
-            is_stable=np.array([is_stable for _, is_stable in chosen]),
-            image=np.array([row[rollout.image] for rollout, _ in chosen]),
-        )
+            is_stable=np.array([is_stable for _, is_stable in chosen]), image=image,
+            grades=None if worths is None else graded(worths, image),
+        )  # fmt: skip
+
+    @property
+    def reward(self) -> Float[ndarray, "n"]:
+        return self.is_stable.astype(float) if self.grades is None else self.grades
 
     @property
     def stable_share(self) -> float:
@@ -54,27 +53,28 @@ class FeedbackSet:
 
     @property
     def mixed_share(self) -> float:
-        """Of the images that have samples of both classes."""
+        """Of the images that have good and bad samples both."""
         return len(self.mixed) / len(np.unique(self.image))
 
     @cached_property
     def mixed(self) -> Int[ndarray, "mixed"]:
-        """Images that teach something: those of which one sample is stable and another is not."""
-        return np.intersect1d(self.image[self.is_stable], self.image[~self.is_stable])
+        """Images that teach something: those of which one sample is good and another is bad."""
+        return np.intersect1d(self.image[self.reward > 0.5], self.image[self.reward < 0.5])
 
     def require_mixed(self) -> None:
         """Raises `NothingToLearn`."""
         if not len(self.mixed):
-            raise NothingToLearn(f"no image has stable and unstable samples both ({self.stable_share:.0%} are stable)")
+            raise NothingToLearn(f"no image has good and bad samples both ({self.stable_share:.0%} are stable)")
 
     def draw(self, count: int, rng: np.random.Generator) -> Int[ndarray, "count"]:
-        """Rows, a stable and an unstable sample of the same mixed image in turn; images are drawn evenly.
+        """Rows, a good and a bad sample of the same mixed image in turn. The farther rewards are from one half, the more often
+        images and samples are drawn; of bits all are drawn evenly.
 
         An odd count ends with one of a pair, either as likely.
         """
         pairs = -(-count // 2)
-        chosen = rng.choice(self.mixed, pairs)
-        rows = np.array([[rng.choice(self._rows[image, is_stable]) for is_stable in (True, False)] for image in chosen])
+        chosen = rng.choice(self.mixed, pairs, p=_shares([self._weight[self.image == image].mean() for image in self.mixed]))
+        rows = np.array([[self._one(image, is_good, rng) for is_good in (True, False)] for image in chosen])
         if count % 2 and rng.random() < 0.5:
             rows[-1] = rows[-1, ::-1]
         return rows.flatten()[:count]
@@ -82,9 +82,27 @@ class FeedbackSet:
     def draw_stable(self, count: int, rng: np.random.Generator) -> Int[ndarray, "count"]:
         """Rows of stable samples of any image that has one; images are drawn evenly."""
         images = rng.choice(np.unique(self.image[self.is_stable]), count)
-        return np.array([rng.choice(self._rows[image, True]) for image in images])
+        return np.array([rng.choice(np.flatnonzero(self.is_stable & (self.image == image))) for image in images])
+
+    def _one(self, image: int, is_good: bool, rng: np.random.Generator) -> int:
+        rows = self._rows[image, is_good]
+        return rng.choice(rows, p=_shares(self._weight[rows]))
+
+    @cached_property
+    def _weight(self) -> Float[ndarray, "n"]:
+        """How much every sample says."""
+        return np.abs(2 * self.reward - 1)
 
     @cached_property
     def _rows(self) -> dict[tuple[int, bool], Int[ndarray, "rows"]]:
-        keys = set(zip(self.image.tolist(), self.is_stable.tolist()))
-        return {key: np.flatnonzero((self.image == key[0]) & (self.is_stable == key[1])) for key in keys}
+        """Good and bad samples of every mixed image."""
+        return {
+            (image, is_good): np.flatnonzero((self.image == image) & ((self.reward > 0.5) if is_good else (self.reward < 0.5)))
+            for image in self.mixed.tolist()
+            for is_good in (True, False)
+        }
+
+
+def _shares(weights: ArrayLike) -> Float[ndarray, "n"]:
+    values = np.asarray(weights, float)
+    return values / values.sum()

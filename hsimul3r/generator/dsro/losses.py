@@ -62,14 +62,16 @@ class LossConfig:
     """Of DPO, as DSO has it."""
 
 
-def loss_of(v: Velocities, is_stable: Bool[Tensor, "batch"], cfg: LossConfig) -> Float[Tensor, ""]:
-    """The chosen loss. Paired ones take stable and unstable samples in turn."""
+def loss_of(v: Velocities, reward: Float[Tensor, "batch"], cfg: LossConfig) -> Float[Tensor, ""]:
+    """The chosen loss of samples with rewards in [0, 1]; only the reflected form sees more of them than above or below one
+    half. Paired ones take good and bad samples in turn."""
+    is_stable = reward > 0.5
     if cfg.kind == "literal":
         return literal(v, is_stable)
     if cfg.kind == "bounded":
         return bounded(v, is_stable, cfg.beta)
     if cfg.kind == "reflected":
-        return reflected(v, is_stable, cfg.b)
+        return reflected(v, reward, cfg.b)
     if cfg.kind == "dro":
         return dro(v)
     return dpo(v, cfg.dpo_beta) if cfg.kind == "dpo" else sft(v, is_stable)
@@ -86,13 +88,16 @@ def bounded(v: Velocities, is_stable: Bool[Tensor, "batch"], beta: float) -> Flo
     return (_sign(is_stable) * v.error() + hold * v.drift()).mean()
 
 
-def reflected(v: Velocities, is_stable: Bool[Tensor, "batch"], b: float) -> Float[Tensor, ""]:
-    """The reflected velocity (DiffusionNFT, Zheng et al. 2025): E[|v_ref + (2 l - 1) b (v_theta - v_ref) - v|^2] / b.
+def reflected(v: Velocities, reward: Float[Tensor, "batch"], b: float) -> Float[Tensor, ""]:
+    """The reflected velocity (DiffusionNFT, Zheng et al. 2025): E[r |v_ref + d - v|^2 + (1 - r) |v_ref - d - v|^2] / b with the
+    step d = b (v_theta - v_ref) and the reward r, which may be the bit l.
 
-    A step away from the reference is trained to point to stable samples, and its mirror image to unstable ones.
+    A step away from the reference is trained to point to good samples, and its mirror image to bad ones; a sample of r = 1/2
+    holds the network where the reference is.
     """
-    step = b * _sign(is_stable)[:, None, None] * (v.tuned - v.reference)
-    return v.square(v.reference + step - v.true).mean() / b
+    step = b * (v.tuned - v.reference)
+    toward, away = v.square(v.reference + step - v.true), v.square(v.reference - step - v.true)
+    return (reward * toward + (1 - reward) * away).mean() / b
 
 
 def dro(v: Velocities) -> Float[Tensor, ""]:

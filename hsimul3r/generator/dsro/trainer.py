@@ -33,7 +33,7 @@ class TuneConfig:
     lora: LoraSettings = field(default_factory=LoraSettings)
     steps: int = 150
     batch: int = 16
-    """Samples; stable and unstable ones in turn."""
+    """Samples; good and bad ones in turn."""
     learning_rate: float = 5e-4
     weight_decay: float = 0.01
     warm_up: int = 20
@@ -120,8 +120,8 @@ def _step(state: TuningState, model: "PeftModel", tunable: Tunable, feedback: Fe
     chosen = draw(cfg.batch, rng)
     t, noise = _noise(feedback.samples[chosen].shape, tunable.levels, rng)
     v = velocities(tunable, model, feedback.samples[chosen], torch.from_numpy(feedback.image[chosen]), t, noise)
-    is_stable = torch.from_numpy(feedback.is_stable[chosen])
-    loss = loss_of(v, is_stable, cfg.loss) + cfg.hold * _held(v, tunable.weight(t), tunable.is_held)
+    reward = torch.from_numpy(feedback.reward[chosen]).float()
+    loss = loss_of(v, reward, cfg.loss) + cfg.hold * _held(v, tunable.weight(t), tunable.is_held)
     for group in state.optimiser.param_groups:
         group["lr"] = _learning_rate(state.step, cfg)
     state.optimiser.zero_grad()
@@ -129,7 +129,7 @@ def _step(state: TuningState, model: "PeftModel", tunable: Tunable, feedback: Fe
     nn.utils.clip_grad_norm_(state.adapter().values(), cfg.clip)
     state.optimiser.step()
     state.step += 1
-    state.ratios.add(v, is_stable)
+    state.ratios.add(v, reward > 0.5)
 
 
 def _noise(

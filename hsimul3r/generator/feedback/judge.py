@@ -14,6 +14,7 @@ from hsimul3r.generator.feedback.forward import ForwardConfig, ask_person
 from hsimul3r.generator.feedback.images import PersonScene, Truth
 from hsimul3r.generator.feedback.record import Check, Judgement, TestName
 from hsimul3r.generator.feedback.shape import Shape, shape_figures
+from hsimul3r.generator.feedback.support import support_margin
 from hsimul3r.generator.flow.attach import AttachConfig, attach
 from hsimul3r.generator.flow.generator import made_object
 from hsimul3r.generator.flow.primitives import Primitive, bounds, without_mirrors
@@ -22,6 +23,8 @@ from sim_envs.object_tests import POINT_NAMES, ObjectBench, ObjectTests, Stood, 
 
 BEARING: Final = ("seat", "top", "base", "shelf")
 """Roles that bear a load, the first that an object has; all of it where it has none of them."""
+SUPPORT: Final = "support_m"
+"""Among a rollout's figures: `support_margin` after attachment."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +39,8 @@ class JudgeConfig:
     forward: ForwardConfig = field(default_factory=ForwardConfig)
 
     def settings(self) -> dict[str, Any]:
-        """For `settings_id`: also who judges."""
-        return asdict(self) | {"hsimul3r": __version__, "engine": f"mujoco {version('mujoco')}"}
+        """For `settings_id`: also who judges, and what is measured beside."""
+        return asdict(self) | {"hsimul3r": __version__, "engine": f"mujoco {version('mujoco')}", "measured": [SUPPORT]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +74,7 @@ def judge(
     figures = {"pieces_as_made": float(made.pieces_before), "pieces": float(made.pieces), "farthest_m": made.farthest_m}
     if solid is not None:
         figures |= shape_figures(Shape.of(solid.surface, len(made.primitives)), truth)
+        figures[SUPPORT] = support_of(solid, cfg.tests)
     return Judged(as_made=as_made, attached=attached, figures=figures)
 
 
@@ -97,6 +101,12 @@ def bearing(primitives: Sequence[Primitive]) -> tuple[Primitive, ...]:
         if found:
             return found
     return tuple(primitives)
+
+
+def support_of(solid: Solid, cfg: ObjectTests) -> float:
+    """How far an object is from tipping over in the tests of gravity and payload [m]."""
+    points = load_points(*bounds(bearing(solid.primitives)), cfg)
+    return support_margin(*solid.surface, density_kg_m3=solid.density_kg_m3, points=points, load_n=cfg.payload_n)
 
 
 def at_most(test: TestName, name: str, value: float, limit: float) -> Check:

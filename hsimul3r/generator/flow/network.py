@@ -189,7 +189,7 @@ class PartFlow(nn.Module):
         return Memory(tokens=torch.cat(tokens, dim=1), is_used=torch.cat([known, used], dim=1))
 
     def nothing_seen(self, memory: Memory) -> Memory:
-        """The memory of a dropped condition (classifier-free guidance)."""
+        """The memory of a dropped condition (classifier-free guidance): only its first token is used."""
         used = torch.zeros_like(memory.is_used)
         used[:, 0] = True
         return Memory(tokens=memory.tokens, is_used=used)

@@ -45,15 +45,13 @@ def sample(
     """Tokens, by Euler steps along the guided velocity. `memory` has one row for each sample."""
     x, path = noise, times(cfg)
     unseen = network.nothing_seen(memory)
-    both = Memory(
-        tokens=torch.cat([memory.tokens, unseen.tokens]), is_used=torch.cat([memory.is_used, unseen.is_used])
-    )  # fmt: skip
+    only = Memory(tokens=unseen.tokens[:, :1], is_used=unseen.is_used[:, :1])
     for now, then in pairwise(path):
-        if cfg.guidance == 1.0:
-            velocity = network(x, now.expand(len(x)), memory)
-        else:
-            seen, free = network(torch.cat([x, x]), now.expand(2 * len(x)), both).chunk(2)
-            velocity = free + cfg.guidance * (seen - free)
+        t = now.expand(len(x))
+        velocity = network(x, t, memory)
+        if cfg.guidance != 1.0:
+            free = network(x, t, only)
+            velocity = free + cfg.guidance * (velocity - free)
         x = x + (then - now) * velocity
     return x
 

@@ -21,7 +21,7 @@ mend_torchvision()
 pytest.importorskip("peft", reason="needs the extra 'dsro'")
 
 CFG = FinetuneConfig(
-    rounds=1, lesson="as_made", check_seeds=1, collect=CollectConfig(seeds=5, workers=1),
+    rounds=2, lesson="as_made", check_seeds=1, look=None, collect=CollectConfig(seeds=5, workers=1),
     tune=TuneConfig(steps=2, batch=4, check_every=2, has_tensorboard=False),
 )  # fmt: skip
 
@@ -37,12 +37,15 @@ def test_a_round_collects_tunes_and_leaves_a_network_that_comes_back_to_the_bit(
     images = FurnitureImages(folder=tmp_path / "data", count=6)
     held_out = FurnitureImages(folder=tmp_path / "data", split="held_out", count=1)
     out = tmp_path / "out"
-    tuned, reports = finetune(load_tuned(SHIPPED), images, held_out, CFG, out, Progress())
-    assert same(load_tuned(out), tuned)
-    assert same(tuned, load_tuned(SHIPPED)) == (reports[0].kept_step == 0)
-    assert reports[0].rollouts == len(RolloutStore(out / ROLLOUTS)) == 30
-    again, _ = finetune(load_tuned(SHIPPED), images, held_out, CFG, out, Progress())
-    assert same(again, tuned)
+    tuned = finetune(load_tuned(SHIPPED), images, held_out, CFG, out, Progress())
+    assert same(load_tuned(out), tuned.network)
+    assert same(tuned.network, load_tuned(SHIPPED)) == (tuned.kept_round == 0)
+    assert [report.rollouts for report in tuned.rounds] == [15, 15]
+    assert len(RolloutStore(out / ROLLOUTS)) == 30
+    (out / "round_2" / "report.json").unlink()
+    again = finetune(load_tuned(SHIPPED), images, held_out, CFG, out, Progress())
+    assert same(again.network, tuned.network)
+    assert again.rounds == tuned.rounds
     assert len(RolloutStore(out / ROLLOUTS)) == 30
 
 
@@ -54,7 +57,10 @@ def test_without_weights_the_command_says_so(tmp_path):
 
 def test_the_table_has_a_row_for_each_network_and_says_what_it_lacks(tmp_path):
     report = DsroReport(
-        folder=tmp_path, rounds=(), figures={"base, attached": {"stable": 81.25}, "tuned, attached": {"stable": 90.0}}
+        folder=tmp_path,
+        rounds=(),
+        kept_round=0,
+        figures={"base, attached": {"stable": 81.25}, "tuned, attached": {"stable": 90.0}},
     )
     lines = report.table.splitlines()
     assert len(lines) == 4

@@ -6,6 +6,7 @@ import torch
 from hsimul3r.generator.dsro.losses import KINDS, ErrorRatios, LossConfig, Velocities, bounded, dpo, literal, loss_of, reflected
 
 STABLE = torch.tensor([True, False, True, False])
+REWARD = STABLE.float()
 
 
 def velocities(tuned=None, *, seed=0, weight=None):
@@ -31,13 +32,13 @@ def test_bounded_starts_in_the_direction_of_eq_6(beta):
 @pytest.mark.parametrize("b", [0.1, 0.3, 1.0])
 def test_reflected_starts_in_the_direction_of_eq_6(b):
     v = velocities()
-    assert torch.allclose(gradient(reflected(v, STABLE, b), v), gradient(literal(v, STABLE), v), atol=1e-6)
+    assert torch.allclose(gradient(reflected(v, REWARD, b), v), gradient(literal(v, STABLE), v), atol=1e-6)
 
 
 def test_paired_losses_start_in_the_direction_of_eq_6():
     v = velocities()
     expected = gradient(literal(v, STABLE), v)
-    assert torch.allclose(gradient(loss_of(v, STABLE, LossConfig(kind="dro")), v), 2 * expected, atol=1e-7)
+    assert torch.allclose(gradient(loss_of(v, REWARD, LossConfig(kind="dro")), v), 2 * expected, atol=1e-7)
     dpo_beta = 8.0
     assert torch.allclose(gradient(dpo(v, dpo_beta), v), 0.5 * dpo_beta * 0.5 * 2 * expected, atol=1e-6)
 
@@ -52,7 +53,7 @@ def minimum_on_gaussians(cfg, *, mean_stable, mean_unstable, reference):
     v = Velocities(
         tuned=number.expand_as(true), reference=torch.full_like(true, reference), true=true, weight=torch.ones(8000, 1)
     )  # fmt: skip
-    slope = torch.autograd.grad(loss_of(v, torch.tensor([True, False]).repeat(4000), cfg), number, create_graph=True)[0]
+    slope = torch.autograd.grad(loss_of(v, torch.tensor([1.0, 0.0]).repeat(4000), cfg), number, create_graph=True)[0]
     curvature = torch.autograd.grad(slope, number)[0]
     assert curvature > 0
     return float((number - slope / curvature).detach())
@@ -72,6 +73,24 @@ def test_optimum_of_the_reflected_form(b):
     assert found == pytest.approx(0.2 + 1.2 / (2 * b), abs=1e-4)
 
 
+def test_a_reward_of_one_half_holds_the_reflected_form_at_the_reference():
+    v = velocities(tuned=velocities().reference + 0.5)
+    held = gradient(reflected(v, torch.full((4,), 0.5), 0.3), v)
+    assert torch.allclose(held, gradient(0.3 * v.drift().mean(), v), atol=1e-6)
+
+
+def test_grades_move_the_reflected_form_by_their_covariance_with_the_velocity():
+    """Velocity and reward are the same numbers, so that the optimum is their mean square over b."""
+    number = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    true = torch.linspace(-1, 1, 401, dtype=torch.float64)
+    v = Velocities(
+        tuned=number.expand(401, 1, 1), reference=torch.zeros(401, 1, 1), true=true[:, None, None], weight=torch.ones(401, 1)
+    )  # fmt: skip
+    slope = torch.autograd.grad(reflected(v, (1 + true) / 2, 0.4), number, create_graph=True)[0]
+    curvature = torch.autograd.grad(slope, number)[0]
+    assert float(-slope / curvature) == pytest.approx(float(true.square().mean()) / 0.4, abs=1e-6)
+
+
 def test_optimum_of_sft_is_the_mean_of_the_stable():
     found = minimum_on_gaussians(LossConfig(kind="sft"), mean_stable=0.7, mean_unstable=-0.5, reference=0.2)
     assert found == pytest.approx(0.7, abs=1e-4)
@@ -86,7 +105,7 @@ def test_only_the_literal_forms_fall_without_end(kind):
     for far in (1.0, 1e2, 1e4):
         tuned = (v.reference + far * away).detach()
         moved = Velocities(tuned=tuned, reference=v.reference, true=v.true, weight=v.weight)
-        values.append(float(loss_of(moved, STABLE, LossConfig(kind=kind))))
+        values.append(float(loss_of(moved, REWARD, LossConfig(kind=kind))))
     falls = values[0] > values[1] > values[2] and values[2] < -1e6
     assert falls == (kind in ("literal", "dro"))
 
@@ -99,7 +118,7 @@ def test_dpo_at_the_reference_is_log_2():
 def test_tokens_without_weight_do_not_matter(kind):
     weight = torch.tensor([1.0, 1.0, 0.0]).expand(4, 3)
     v = velocities(weight=weight)
-    assert not gradient(loss_of(v, STABLE, LossConfig(kind=kind)), v)[:, 2].any()
+    assert not gradient(loss_of(v, REWARD, LossConfig(kind=kind)), v)[:, 2].any()
 
 
 def test_error_ratios_tell_the_classes_apart():
