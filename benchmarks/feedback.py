@@ -136,7 +136,9 @@ def executors(network: PartFlow, images: ImageSet, cfg: CollectConfig, names: Se
         rate, rollouts = rate_of(network, images, replace(cfg, executor=name))
         found[name] = {**asdict(rate), "per_minute": round(rate.per_minute, 1)}
         bits.append({one.id: _bits(one) for one in rollouts})
-        found["summary"] = summarise(rollouts, cfg.judge, candidates=cfg.seeds).lines()
+        found["summary"] = summarise(
+            rollouts, lambda one: job.sampler.shape(one.sample, cfg.judge), candidates=cfg.seeds
+        ).lines()
     same = all(_bits(one) == every[one.id] for every in bits for one in alone) and all(every == bits[0] for every in bits)
     return found | {"same_bits": same}
 

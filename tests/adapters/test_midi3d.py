@@ -1,4 +1,3 @@
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -6,12 +5,10 @@ import pytest
 import torch
 from golden_networks import MIDI, MIDI_VAE, filled
 from interaction import toys
-from safetensors.torch import save_file
 
 from hsimul3r.artifacts import ObjectViews
 from hsimul3r.errors import BadWeights, NoAccelerator, NoObject, WrongWeights
 from hsimul3r.generator.families import family
-from hsimul3r.generator.registration import RegistrationConfig
 from hsimul3r.generator.synthetic import CLEAN, HEIGHT, WIDTH, synthetic_observation
 from hsimul3r.geometry.cameras import depth, project
 from hsimul3r.geometry.silhouette import rasterize_depth
@@ -20,59 +17,25 @@ from stages import generate_objects
 from stages.adapters.torchvision_mend import mend_torchvision
 
 mend_torchvision()
-transformers = pytest.importorskip("transformers", reason="needs transformers")
+pytest.importorskip("transformers", reason="needs transformers")
 
-from stages.adapters.midi3d import MidiGenerator, MidiModel, MidiSettings, clearest_view  # noqa: E402
+from tiny_midi import SIZE, save_network, tiny_settings, write_tiny_midi  # noqa: E402
+
+from stages.adapters.midi3d import MidiGenerator, MidiModel, clearest_view  # noqa: E402
 from stages.adapters.midi_inputs import MidiEyes, ScenePictures  # noqa: E402
-from stages.adapters.networks.midi_net import MidiTransformer  # noqa: E402
 from stages.adapters.networks.midi_sampler import FlowSettings  # noqa: E402
-from stages.adapters.networks.midi_surface import SurfaceSettings  # noqa: E402
 from stages.adapters.networks.midi_vae import MidiVae  # noqa: E402
-
-SIZE = 28
-
-
-def save_network(network, folder, sizes):
-    folder.mkdir()
-    save_file(network.state_dict(), folder / "diffusion_pytorch_model.safetensors")
-    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(sizes).items()}
-    (folder / "config.json").write_text(json.dumps(plain))
 
 
 @pytest.fixture(scope="module")
 def snapshot(tmp_path_factory):
-    """MIDI's published folder with tiny random networks; the field is a constant, so that every object is the whole box."""
-    folder = tmp_path_factory.mktemp("midi")
-    vae = filled(MidiVae(MIDI_VAE))
-    with torch.no_grad():
-        vae.decoder.proj_out.weight.zero_()
-        vae.decoder.proj_out.bias.fill_(0.1)
-    save_network(filled(MidiTransformer(MIDI)), folder / "transformer", MIDI)
-    save_network(vae, folder / "vae", MIDI_VAE)
-    torch.manual_seed(0)
-    vision = {"num_hidden_layers": 1, "num_attention_heads": 2, "image_size": SIZE, "patch_size": 14}
-    clip = transformers.CLIPVisionConfig(hidden_size=8, intermediate_size=8, projection_dim=6, **vision)
-    dino = transformers.Dinov2Config(hidden_size=10, num_channels=7, **vision)
-    crop = {"size": {"shortest_edge": SIZE}, "crop_size": {"height": SIZE, "width": SIZE}}
-    transformers.CLIPVisionModelWithProjection(clip).save_pretrained(folder / "image_encoder_1")
-    transformers.Dinov2Model(dino).save_pretrained(folder / "image_encoder_2")
-    transformers.CLIPImageProcessor(**crop).save_pretrained(folder / "feature_extractor_1")
-    transformers.BitImageProcessor(**crop).save_pretrained(folder / "feature_extractor_2")
-    return folder
-
-
-def settings(folder):
-    return MidiSettings(
-        weights=str(folder), device="cpu", tokens=5, flow=FlowSettings(steps=2), points_a_call=1000,
-        surface=SurfaceSettings(coarse_cells=8, refinements=1, smoothing_cells=0.0),
-        registration=RegistrationConfig(fine_generations=30),
-    )  # fmt: skip
+    return write_tiny_midi(tmp_path_factory.mktemp("midi"))
 
 
 def test_a_box_is_generated_and_put_where_the_views_show_it(snapshot):
     observation, truth = synthetic_observation(7, CLEAN, kinds=(family("box"),))
     images = tuple(np.full((HEIGHT, WIDTH, 3), 90, np.uint8) for _ in observation.labels)
-    generator = MidiGenerator(MidiModel.load(snapshot, "cpu"), images, settings(snapshot))
+    generator = MidiGenerator(MidiModel.load(snapshot, "cpu"), images, tiny_settings(snapshot))
     first, second = generator.generate(observation, count=2, seed=1)
     assert first.energy <= second.energy < 0.1
     made = np.concatenate([part.vertices for part in first.parts])
@@ -88,7 +51,7 @@ def test_the_stage_makes_objects_with_the_users_weights(snapshot, tmp_path):
     labels = tuple(mesh_mask_of(cameras, view, world, block.faces) for view in range(4))
     motion, views, _ = toys.inputs([toys.body(toys.SIT)], [block])
     seen = replace(views.objects[0], labels=labels, category="box")
-    cfg = generate_objects.GenerateObjectsConfig(generator="midi3d", candidates=1, midi=settings(snapshot))
+    cfg = generate_objects.GenerateObjectsConfig(generator="midi3d", candidates=1, midi=tiny_settings(snapshot))
     made = generate_objects.run(
         ObjectViews(provenance=views.provenance, objects=(seen,)), motion, (np.zeros((960, 1280, 3), np.uint8),) * 4, cfg=cfg,
         out=tmp_path, progress=Progress(None),

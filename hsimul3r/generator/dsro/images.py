@@ -6,7 +6,7 @@ from functools import cached_property
 
 from hsimul3r.errors import UnknownImage
 from hsimul3r.generator.feedback.cases import stacked
-from hsimul3r.generator.feedback.images import ImageSet, PersonScene, Truth
+from hsimul3r.generator.feedback.images import ImageSet, PersonScene, Picture, Truth
 from hsimul3r.generator.flow.network import Condition
 
 
@@ -22,6 +22,9 @@ class SomeImages:
 
     def conditions(self, keys: Sequence[str]) -> Condition:
         return self.images.conditions(keys)
+
+    def picture(self, key: str) -> Picture:
+        return self.images.picture(key)
 
     def truth(self, key: str) -> Truth | None:
         return self.images.truth(key)
@@ -41,6 +44,9 @@ class JoinedImages:
 
     def conditions(self, keys: Sequence[str]) -> Condition:
         return stacked([self._owner(key).conditions([key]) for key in keys])
+
+    def picture(self, key: str) -> Picture:
+        return self._owner(key).picture(key)
 
     def truth(self, key: str) -> Truth | None:
         return self._owner(key).truth(key)

@@ -21,7 +21,7 @@ from hsimul3r.benchmark.truth import FIRST_OBJECT, PERSON, ROOM, load_truth
 from hsimul3r.benchmark.truth import Truth as CaseTruth
 from hsimul3r.errors import BadCapture, NoCases, UnknownImage
 from hsimul3r.files import whole_folders
-from hsimul3r.generator.feedback.images import PersonScene, Truth
+from hsimul3r.generator.feedback.images import PersonScene, Picture, Truth
 from hsimul3r.generator.flow.crops import Crop, CropConfig, condition_from, make_crops
 from hsimul3r.generator.flow.generator import SEAT_CATEGORIES
 from hsimul3r.generator.flow.network import Condition
@@ -54,6 +54,9 @@ class CaseImages:
 
     def conditions(self, keys: Sequence[str]) -> Condition:
         return stacked([_condition(self._crops(key), self.person(key)) for key in keys])
+
+    def picture(self, key: str) -> Picture:
+        return self.person(key).picture(_case(self.folder / self._read(key)[0], self.views).photos)
 
     def truth(self, key: str) -> Truth:
         name, item = self._read(key)
@@ -120,6 +123,9 @@ class RunImages:
     def conditions(self, keys: Sequence[str]) -> Condition:
         return stacked([_condition(self._crops(key), self.person(key)) for key in keys])
 
+    def picture(self, key: str) -> Picture:
+        return self.person(key).picture(self._photos(key))
+
     def truth(self, key: str) -> None:
         return None
 
@@ -135,8 +141,11 @@ class RunImages:
         )  # fmt: skip
 
     def _crops(self, key: str) -> tuple[Crop, ...]:
+        return make_crops(self.person(key).observation, self._photos(key), CropConfig(views=self.crops))
+
+    def _photos(self, key: str) -> Images:
         folder = self.folder / key.rpartition("/")[0] / "00_capture"
-        return make_crops(self.person(key).observation, load_images(folder, Capture.load(folder)), CropConfig(views=self.crops))
+        return load_images(folder, Capture.load(folder))
 
     @cached_property
     def _names(self) -> tuple[str, ...]:

@@ -4,35 +4,28 @@ What is in the store is not made again, and every answer is written at once: a c
 goes on where it was. Seeds are sampled in fixed blocks, so that a sample's bits do not depend on what else is asked for.
 """
 
-import functools
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from multiprocessing import get_context
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-import numpy as np
 import torch
-from jaxtyping import Float
-from numpy import ndarray
-from safetensors.torch import load, save
 
 from hsimul3r.errors import WorkersDied
 from hsimul3r.generator.feedback.images import ImageSet
-from hsimul3r.generator.feedback.judge import JudgeConfig, judge
-from hsimul3r.generator.feedback.record import Rollout, RolloutStore, model_id, rollout_id, settings_id
-from hsimul3r.generator.flow.network import NetworkConfig, PartFlow
-from hsimul3r.generator.flow.sampling import SamplingConfig, noise_of, sample
-from hsimul3r.generator.flow.tokens import decode
+from hsimul3r.generator.feedback.judge import JudgeConfig
+from hsimul3r.generator.feedback.record import Rollout, RolloutStore, rollout_id, settings_id
+from hsimul3r.generator.feedback.sampler import BLOCK, FlowSampler, Sampler
+from hsimul3r.generator.flow.network import PartFlow
+from hsimul3r.generator.flow.sampling import SamplingConfig
 from hsimul3r.processes import ONE_THREAD, end_with, single_threaded
 from hsimul3r.progress import Progress
 from hsimul3r.require import require
 
 Executor = Literal["local", "ray"]
-BLOCK: Final = 5
-"""Seeds that are sampled together: 5 k to 5 k + 4."""
 DEATHS: Final = 3
 """Workers may die so often in a row without anything being finished in between."""
 
@@ -45,16 +38,12 @@ class CollectConfig:
     """Samples of every image: seeds `first_seed` and up."""
     first_seed: int = 0
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    """Of the embedded generator."""
     judge: JudgeConfig = field(default_factory=JudgeConfig)
     executor: Executor = "local"
     """"local": processes on this machine; "ray": a Ray cluster, that of RAY_ADDRESS or one of this machine's cores."""
     workers: int = 0
     """0: one on every core."""
-
-    @property
-    def judge_settings(self) -> dict[str, object]:
-        """All that a rollout depends on beside image, seed and weights."""
-        return {"sampling": asdict(self.sampling), "block": BLOCK, "judge": self.judge.settings()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,13 +58,22 @@ class Task:
 class Job:
     """What every worker is given once. Image sets read from paths: a cluster's machines must share them."""
 
-    network: NetworkConfig
-    weights: bytes
-    """In the safetensors format."""
-    model: str
-    judge: str
+    sampler: Sampler
     images: ImageSet
     cfg: CollectConfig
+
+    @property
+    def model(self) -> str:
+        return self.sampler.model
+
+    @property
+    def judge(self) -> str:
+        return settings_id(self.judge_settings)
+
+    @property
+    def judge_settings(self) -> dict[str, Any]:
+        """All that a rollout depends on beside image, seed and weights."""
+        return {"sampling": self.sampler.settings(), "block": BLOCK, "judge": self.cfg.judge.settings()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,12 +87,15 @@ class Collected:
     """Of these images, seeds, model and judge; old ones too."""
 
 
-def collect(network: PartFlow, images: ImageSet, store: RolloutStore, cfg: CollectConfig, progress: Progress) -> Collected:
+def collect(
+    generator: PartFlow | Sampler, images: ImageSet, store: RolloutStore, cfg: CollectConfig, progress: Progress
+) -> Collected:
     """Judge what the store does not have yet. Raises `WorkersDied` where a task kills every worker that takes it on, and
     `MissingPackage` where Ray is asked for and not there."""
-    job = job_of(network, images, cfg)
-    store.describe(job.judge, cfg.judge_settings)
-    store.describe(job.model, {"network": asdict(job.network)})
+    job = job_of(generator, images, cfg)
+    model, judge = job.model, job.judge
+    store.describe(judge, job.judge_settings)
+    store.describe(model, job.sampler.about())
     tasks, new = tasks_of(job, store), 0
     run = _on_ray if cfg.executor == "ray" else _in_processes
     workers = cfg.workers or len(os.sched_getaffinity(0))
@@ -102,27 +103,22 @@ def collect(network: PartFlow, images: ImageSet, store: RolloutStore, cfg: Colle
         for rollouts in run(job, tasks, workers):
             new += store.add(rollouts)
             advance(len(rollouts))
-    wanted = {rollout_id(key, seed, job.model, job.judge) for key in images.keys() for seed in _seeds(cfg)}  # noqa: SIM118
-    found = store.read(models=[job.model], judges=[job.judge])
-    return Collected(
-        model=job.model, judge=job.judge, new=new, rollouts=tuple(rollout for rollout in found if rollout.id in wanted)
-    )
+    wanted = {rollout_id(key, seed, model, judge) for key in images.keys() for seed in _seeds(cfg)}  # noqa: SIM118
+    found = store.read(models=[model], judges=[judge])
+    return Collected(model=model, judge=judge, new=new, rollouts=tuple(one for one in found if one.id in wanted))
 
 
-def job_of(network: PartFlow, images: ImageSet, cfg: CollectConfig) -> Job:
-    """The network as it is now, in full precision."""
-    weights = {name: value.detach().float().cpu().contiguous() for name, value in network.state_dict().items()}
-    return Job(
-        network=network.cfg, weights=save(weights), model=model_id(network), judge=settings_id(cfg.judge_settings),
-        images=images, cfg=cfg,
-    )  # fmt: skip
+def job_of(generator: PartFlow | Sampler, images: ImageSet, cfg: CollectConfig) -> Job:
+    """Of a sampler, or of the embedded generator's network as it is now."""
+    sampler = FlowSampler.of(generator, cfg.sampling) if isinstance(generator, PartFlow) else generator
+    return Job(sampler=sampler, images=images, cfg=cfg)
 
 
 def tasks_of(job: Job, store: RolloutStore) -> list[Task]:
     """What is not in the store, in blocks of seeds."""
-    tasks = []
+    tasks, model, judge = [], job.model, job.judge
     for image in job.images.keys():  # noqa: SIM118
-        missing = [seed for seed in _seeds(job.cfg) if rollout_id(image, seed, job.model, job.judge) not in store]
+        missing = [seed for seed in _seeds(job.cfg) if rollout_id(image, seed, model, judge) not in store]
         blocks = sorted({seed // BLOCK for seed in missing})
         tasks += [Task(image=image, seeds=tuple(seed for seed in missing if seed // BLOCK == block)) for block in blocks]
     return tasks
@@ -131,16 +127,14 @@ def tasks_of(job: Job, store: RolloutStore) -> list[Task]:
 def roll_out(job: Job, task: Task) -> list[Rollout]:
     """Sample and judge: the one function that every executor maps."""
     torch.set_num_threads(1)
-    cfg, samples = job.cfg, _block(job, task)
-    truth, person = job.images.truth(task.image), job.images.person(task.image) if job.cfg.judge.asks_person else None
-    found = []
-    for seed in task.seeds:
-        tokens = samples[seed % BLOCK]
-        primitives, outline = decode(tokens.astype(float))
-        judged = judge(primitives, cfg.judge, turn=outline.yaw, person=person, truth=truth)
+    images, cfg = job.images, job.cfg.judge
+    truth, person = images.truth(task.image), images.person(task.image) if cfg.asks_person else None
+    found, judge = [], job.judge
+    for seed, sample in zip(task.seeds, job.sampler.samples(images, task.image, task.seeds), strict=True):
+        judged = job.sampler.judged(sample, cfg, person=person, truth=truth)
         found.append(
             Rollout(
-                image=task.image, seed=seed, model=job.model, judge=job.judge, sample=tokens, as_made=judged.as_made,
+                image=task.image, seed=seed, model=job.model, judge=judge, sample=sample, as_made=judged.as_made,
                 attached=judged.attached, figures=judged.figures,
             )
         )  # fmt: skip
@@ -149,22 +143,6 @@ def roll_out(job: Job, task: Task) -> list[Rollout]:
 
 def _seeds(cfg: CollectConfig) -> range:
     return range(cfg.first_seed, cfg.first_seed + cfg.seeds)
-
-
-def _block(job: Job, task: Task) -> Float[ndarray, "block tokens channels"]:
-    """The samples of a whole block."""
-    network, first = _network(job.model, job.network, job.weights), BLOCK * (task.seeds[0] // BLOCK)
-    with torch.no_grad():
-        memory = network.remember(job.images.conditions([task.image])).repeated(BLOCK)
-    return sample(network, memory, noise_of(range(first, first + BLOCK)), job.cfg.sampling).numpy().astype(np.float32)
-
-
-@functools.lru_cache(maxsize=1)
-def _network(model: str, cfg: NetworkConfig, weights: bytes) -> PartFlow:
-    """Read once by every worker."""
-    network = PartFlow(cfg)
-    network.load_state_dict(load(weights))
-    return network.eval()
 
 
 _given: list[Job] = []

@@ -12,11 +12,16 @@ from hsimul3r.generator.feedback.cases import CaseImages, RunImages
 from hsimul3r.generator.feedback.collect import CollectConfig, collect
 from hsimul3r.generator.feedback.images import FurnitureImages, ImageSet, Known
 from hsimul3r.generator.feedback.record import RolloutStore
+from hsimul3r.generator.feedback.sampler import FlowSampler, Sampler
 from hsimul3r.generator.feedback.summary import Summary, summarise
 from hsimul3r.generator.flow.build_dataset import BuildDatasetConfig, build_dataset
 from hsimul3r.generator.flow.generator import SHIPPED
 from hsimul3r.generator.flow.weights import WEIGHTS, load_network
 from hsimul3r.progress import Progress
+from stages.adapters.catalogue import weights_path
+from stages.adapters.midi3d import FAMILY as MIDI
+from stages.adapters.midi3d import MidiSettings
+from stages.adapters.midi_feedback import MidiSampler
 
 SUMMARY: Final = "summary.md"
 
@@ -25,6 +30,8 @@ SUMMARY: Final = "summary.md"
 class FeedbackConfig:
     """Settings of `run_feedback`."""
 
+    generator: Literal["part_flow", "midi3d"] = "part_flow"
+    """Whose samples: the embedded network's, or MIDI's, by your own weights."""
     images: Literal["furniture", "cases", "runs"] = "furniture"
     """Random furniture, which nobody uses; cases of HSIBench with their people; or finished runs with theirs."""
     data: str = ""
@@ -40,7 +47,10 @@ class FeedbackConfig:
     known: Known = (False, False, False, False)
     """What the network is told of furniture: turns between cameras, the object's yaw, widths of the crops, extents."""
     weights: str = ""
-    """Folder of the network, also a tuned one; by default the one that comes with the package."""
+    """Folder of the embedded network, also a tuned one; by default the one that comes with the package."""
+    midi: MidiSettings = field(default_factory=MidiSettings)
+    adapter: str = ""
+    """Folder of what tuning taught MIDI (peft's format)."""
     candidates: int = 4
     """The summary's row of choosing the best of so many samples; all rollouts are of single ones."""
     collect: Annotated[CollectConfig, tyro.conf.arg(name="")] = field(default_factory=CollectConfig)
@@ -49,18 +59,26 @@ class FeedbackConfig:
 def run_feedback(cfg: FeedbackConfig, out: Path, progress: Progress) -> Summary:
     """Collect into `out`, where a stopped call goes on, and sum up.
 
-    Raises `NoGeneratorWeights`, `NoDataset`, `NoCases`, `NoRollouts`, `WorkersDied`, `FolderBusy`.
+    Raises `NoGeneratorWeights`, `WeightsNotGiven`, `NoDataset`, `NoCases`, `NoRollouts`, `WorkersDied`, `FolderBusy`.
     """
+    sampler, judge = sampler_of(cfg), cfg.collect.judge
+    with owned_folder(out, option="--out"):
+        images = image_set(cfg, out, progress)
+        found = collect(sampler, images, RolloutStore(out), cfg.collect, progress)
+        summary = summarise(found.rollouts, lambda one: sampler.shape(one.sample, judge), candidates=cfg.candidates)
+        head = [f"Model {found.model} ({cfg.generator}), judge {found.judge}, {cfg.images}", ""]
+        write_whole(out / SUMMARY, "\n".join([*head, *summary.lines()]) + "\n")
+    return summary
+
+
+def sampler_of(cfg: FeedbackConfig) -> Sampler:
+    """The generator that the settings name."""
+    if cfg.generator == MIDI:
+        return MidiSampler.of(weights_path(MIDI, cfg.midi.weights), cfg.midi, Path(cfg.adapter) if cfg.adapter else None)
     weights = Path(cfg.weights) if cfg.weights else SHIPPED
     if not (weights / WEIGHTS).exists():
         raise NoGeneratorWeights(weights)
-    with owned_folder(out, option="--out"):
-        images = image_set(cfg, out, progress)
-        found = collect(load_network(weights), images, RolloutStore(out), cfg.collect, progress)
-        summary = summarise(found.rollouts, cfg.collect.judge, candidates=cfg.candidates)
-        head = [f"Model {found.model}, judge {found.judge}, {cfg.images}", ""]
-        write_whole(out / SUMMARY, "\n".join([*head, *summary.lines()]) + "\n")
-    return summary
+    return FlowSampler.of(load_network(weights), cfg.collect.sampling)
 
 
 def image_set(cfg: FeedbackConfig, out: Path, progress: Progress) -> ImageSet:

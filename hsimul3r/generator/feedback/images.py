@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, UInt8
 from numpy import ndarray
 
 from hsimul3r.artifacts import HumanMotion, ObjectAsset, ObjectView, ObjectViews
 from hsimul3r.errors import UnknownImage
 from hsimul3r.generator.flow.crops import world_yaw
 from hsimul3r.generator.flow.dataset import Batch, condition_of, read_split
+from hsimul3r.generator.flow.furniture import drawn_family
 from hsimul3r.generator.flow.network import Condition
 from hsimul3r.generator.flow.primitives import Primitive, convex_parts
 from hsimul3r.generator.flow.tokens import decode, read_outline
-from hsimul3r.generator.objective import best_views
+from hsimul3r.generator.objective import OBJECT, best_views
 from hsimul3r.generator.observing import observe
 from hsimul3r.generator.protocol import Observation
 from hsimul3r.generator.supports import person_supports, posture
@@ -36,6 +37,16 @@ class Truth:
     """Turn against the first view, as in tokens.Outline [rad]."""
     elevation: float
     """Of the first camera above the object's middle [rad]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """One photo of the object, for generators that take a single one."""
+
+    photo: UInt8[ndarray, "height width 3"]
+    mask: Bool[ndarray, "height width"]
+    """The object's pixels."""
+    category: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,10 +72,19 @@ class PersonScene:
         return observe(self.view, self.motion, [person_supports(posture(body)) for body in self.motion.bodies])
 
     @property
+    def first(self) -> int:
+        """The place of that photo."""
+        return best_views(self.observation)[0] if self.first_view is None else self.first_view
+
+    @property
     def first_yaw(self) -> float:
-        """Direction from the object to the camera of that photo (flow.crops) [rad]."""
-        seen = self.observation
-        return world_yaw(seen, best_views(seen)[0] if self.first_view is None else self.first_view)
+        """Direction from the object to its camera (flow.crops) [rad]."""
+        return world_yaw(self.observation, self.first)
+
+    def picture(self, photos: Sequence[UInt8[ndarray, "height width 3"]]) -> Picture:
+        """That photo of all."""
+        labels = np.asarray(self.view.labels[self.first])
+        return Picture(photo=photos[self.first], mask=labels == OBJECT, category=self.view.category)
 
 
 class ImageSet(Protocol):
@@ -77,6 +97,10 @@ class ImageSet(Protocol):
 
     def conditions(self, keys: Sequence[str]) -> Condition:
         """One row for each key, in their order. Raises `UnknownImage`."""
+        ...
+
+    def picture(self, key: str) -> Picture:
+        """The same image for a generator that looks at one photo. Raises `UnknownImage`."""
         ...
 
     def truth(self, key: str) -> Truth | None:
@@ -108,6 +132,12 @@ class FurnitureImages:
         rows = np.array([self._row(key) for key in keys])
         known = np.tile(np.array(self.known, float), (len(keys), 1))
         return condition_of(self._data.take(rows), views=self.views, known=known)
+
+    def picture(self, key: str) -> Picture:
+        row = self._row(key)
+        grey, labels = self._data.luminance[row, 0], self._data.labels[row, 0]
+        category = drawn_family(int(self._data.seeds[row]))[1].category
+        return Picture(photo=np.repeat(grey[:, :, None], 3, axis=2), mask=labels == OBJECT, category=category)
 
     def truth(self, key: str) -> Truth:
         tokens = self.tokens(key)

@@ -4,22 +4,23 @@ A rigid body hides parts that float, so that connection is asked before gravity;
 load is put on five points before the person is asked, who takes a thousand times as long.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import Any, Final
 
 from hsimul3r import __version__
+from hsimul3r.generator.feedback.alone import Tested, alone, up_to_failure
 from hsimul3r.generator.feedback.forward import ForwardConfig, ask_person
 from hsimul3r.generator.feedback.images import PersonScene, Truth
-from hsimul3r.generator.feedback.record import Check, Judgement, TestName
+from hsimul3r.generator.feedback.record import Judgement
 from hsimul3r.generator.feedback.shape import Shape, shape_figures
 from hsimul3r.generator.feedback.support import support_margin
 from hsimul3r.generator.flow.attach import AttachConfig, attach
 from hsimul3r.generator.flow.generator import made_object
 from hsimul3r.generator.flow.primitives import Primitive, bounds, without_mirrors
 from hsimul3r.generator.registration import MadeObject
-from sim_envs.object_tests import POINT_NAMES, ObjectBench, ObjectTests, Stood, body_of, load_points
+from sim_envs.object_tests import ObjectTests, load_points
 
 BEARING: Final = ("seat", "top", "base", "shelf")
 """Roles that bear a load, the first that an object has; all of it where it has none of them."""
@@ -80,12 +81,11 @@ def judge(
 
 def judge_solid(solid: Solid | None, pieces: int, cfg: JudgeConfig, *, person: PersonScene | None = None) -> Judgement:
     """Of an object in so many pieces; None where its parts make no solid."""
-    checks: list[Check] = []
-    for check in _checks(solid, pieces, cfg, person):
-        if checks and check.test != checks[-1].test and not all(one.holds for one in checks):
-            break
-        checks.append(check)
-    return Judgement(checks=tuple(checks), has_person=person is not None)
+    tested = None if solid is None else _tested(solid, pieces)
+    checks = up_to_failure(alone(tested, cfg.tests))
+    if solid is not None and person is not None and all(check.holds for check in checks):
+        checks += ask_person(solid, person, cfg.forward)
+    return Judgement(checks=checks, has_person=person is not None)
 
 
 def solid_of(primitives: Sequence[Primitive], cfg: JudgeConfig, *, turn: float = 0.0) -> Solid | None:
@@ -109,27 +109,8 @@ def support_of(solid: Solid, cfg: ObjectTests) -> float:
     return support_margin(*solid.surface, density_kg_m3=solid.density_kg_m3, points=points, load_n=cfg.payload_n)
 
 
-def at_most(test: TestName, name: str, value: float, limit: float) -> Check:
-    """A quantity that must not exceed its limit."""
-    return Check(test=test, name=name, value=value, limit=limit, margin=(limit - value) / limit)
-
-
-def _checks(solid: Solid | None, pieces: int, cfg: JudgeConfig, person: PersonScene | None) -> Iterator[Check]:
-    """Every test in its order; the caller stops where one fails."""
-    yield at_most("solid", "objects that are no solid", float(solid is None), 0.5)
-    if solid is None:
-        return
-    yield at_most("connected", "pieces", float(pieces), 1.0)
-    body = body_of(*solid.surface, density_kg_m3=solid.density_kg_m3, friction=solid.friction)
-    bench = ObjectBench(body, cfg.tests)
-    yield from _stood("gravity", "standing alone", bench.stand(), cfg.tests)
-    points = load_points(*bounds(bearing(solid.primitives)), cfg.tests) - [0.0, 0.0, solid.surface[0][:, 2].min()]
-    for name, stood in zip(POINT_NAMES, bench.bear(points)):
-        yield from _stood("payload", f"under {cfg.tests.payload_n:g} N in {name}", stood, cfg.tests)
-    if person is not None:
-        yield from ask_person(solid, person, cfg.forward)
-
-
-def _stood(test: TestName, how: str, stood: Stood, limits: ObjectTests) -> Iterator[Check]:
-    yield at_most(test, f"tilt {how} [deg]", stood.tilt_deg, limits.tilt_deg)
-    yield at_most(test, f"speed {how}", stood.speed, limits.speed)
+def _tested(solid: Solid, pieces: int) -> Tested:
+    return Tested(
+        surface=solid.surface, pieces=pieces, bearing=bounds(bearing(solid.primitives)), density_kg_m3=solid.density_kg_m3,
+        friction=solid.friction,
+    )  # fmt: skip

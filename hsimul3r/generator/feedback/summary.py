@@ -1,19 +1,15 @@
 """What a collection of rollouts says of a model: how many samples are stable, why the others are not, what all look like."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from hsimul3r.errors import NoRollouts
-from hsimul3r.generator.feedback.judge import JudgeConfig, solid_of
 from hsimul3r.generator.feedback.record import Judgement, Kind, Rollout
 from hsimul3r.generator.feedback.shape import Shape, diversity
-from hsimul3r.generator.flow.attach import attach
-from hsimul3r.generator.flow.primitives import without_mirrors
-from hsimul3r.generator.flow.tokens import decode
 
 COMPARED: Final = 4
 """Samples of an image whose diversity is measured, the first ones."""
@@ -72,8 +68,10 @@ class Summary:
         return ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())]
 
 
-def summarise(rollouts: Sequence[Rollout], cfg: JudgeConfig, *, candidates: int = 1) -> Summary:
-    """Raises `NoRollouts`."""
+def summarise(
+    rollouts: Sequence[Rollout], shape: Callable[[Rollout], Shape | None] | None = None, *, candidates: int = 1
+) -> Summary:
+    """What was judged; the diversity too where what samples look like can be asked. Raises `NoRollouts`."""
     if not rollouts:
         raise NoRollouts()
     by_image: dict[str, list[Rollout]] = defaultdict(list)
@@ -87,7 +85,7 @@ def summarise(rollouts: Sequence[Rollout], cfg: JudgeConfig, *, candidates: int 
         candidates=candidates, best_of_candidates=share([_best(group, candidates) for group in attached]),
         kinds=_kinds([one.attached for one in rollouts]), kinds_as_made=_kinds([one.as_made for one in rollouts]),
         mixed=float(np.mean([len(set(group)) == 2 for group in attached])),
-        figures=_figures(list(by_image.values()), cfg),
+        figures=_figures(list(by_image.values()), shape),
     )  # fmt: skip
 
 
@@ -112,20 +110,12 @@ def _kinds(judgements: Sequence[Judgement]) -> Mapping[Kind, int]:
     return {kind: counted[kind] for kind in KINDS}
 
 
-def _figures(groups: Sequence[Sequence[Rollout]], cfg: JudgeConfig) -> Mapping[str, float]:
+def _figures(groups: Sequence[Sequence[Rollout]], shape: Callable[[Rollout], Shape | None] | None) -> Mapping[str, float]:
     solid = [one.figures for group in groups for one in group if "volume_m3" in one.figures]
     names = dict.fromkeys(name for figures in solid for name in figures)
     means = {name: float(np.mean([figures[name] for figures in solid if name in figures])) for name in names}
-    spread = [diversity(shapes) for group in groups for shapes in [_shapes(group, cfg)] if len(shapes) > 1]
+    if shape is None:
+        return means
+    made = [[one for one in map(shape, group[:COMPARED]) if one is not None] for group in groups]
+    spread = [diversity(shapes) for shapes in made if len(shapes) > 1]
     return means | ({"diversity": float(np.mean(spread))} if spread else {})
-
-
-def _shapes(group: Sequence[Rollout], cfg: JudgeConfig) -> list[Shape]:
-    """The first samples of an image, attached."""
-    shapes = []
-    for rollout in group[:COMPARED]:
-        made = attach(without_mirrors(decode(rollout.sample.astype(float))[0]), cfg.attach)
-        solid = solid_of(made.primitives, cfg)
-        if solid is not None:
-            shapes.append(Shape.of(solid.surface, len(made.primitives)))
-    return shapes

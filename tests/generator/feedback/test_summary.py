@@ -9,9 +9,11 @@ from hsimul3r.generator.feedback.collect import CollectConfig, Task, job_of, rol
 from hsimul3r.generator.feedback.command import SUMMARY, FeedbackConfig, run_feedback
 from hsimul3r.generator.feedback.images import FurnitureImages
 from hsimul3r.generator.feedback.judge import JudgeConfig
+from hsimul3r.generator.feedback.sampler import FlowSampler
 from hsimul3r.generator.feedback.summary import share, summarise
 from hsimul3r.generator.flow.dataset import make_objects, shard_path, write_shard
 from hsimul3r.generator.flow.furniture import HELD_OUT_FROM
+from hsimul3r.generator.flow.sampling import SamplingConfig
 from hsimul3r.generator.flow.weights import save_network
 from hsimul3r.progress import Progress
 
@@ -37,7 +39,8 @@ def test_samples_of_an_image_count_as_one_cluster():
 
 
 def test_a_summary_counts_what_the_rollouts_say(rollouts):
-    found = summarise(rollouts, JudgeConfig(), candidates=2)
+    cfg, sampler = JudgeConfig(), FlowSampler.of(stubborn(HELD_OUT_FROM + 3, wander=2.0), SamplingConfig())
+    found = summarise(rollouts, lambda one: sampler.shape(one.sample, cfg), candidates=2)
     stable = [one.attached.is_stable for one in rollouts]
     assert (found.samples, found.images, found.with_person) == (8, 2, 0)
     assert found.stable.value == np.mean(stable)
@@ -51,7 +54,7 @@ def test_a_summary_counts_what_the_rollouts_say(rollouts):
 
 def test_nothing_cannot_be_summed_up():
     with pytest.raises(NoRollouts):
-        summarise([], JudgeConfig())
+        summarise([])
 
 
 def test_a_command_without_weights_says_so(tmp_path):
