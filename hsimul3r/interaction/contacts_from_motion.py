@@ -7,7 +7,6 @@ the thighs are raised, the pelvis stays, and the weight is not above the feet. H
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -255,32 +254,25 @@ def _thighs_raised(moves: Moves, cfg: RestConfig) -> Bool[ndarray, "frames"]:
 def _beside_feet(moves: Moves, feet: Sequence[Rest]) -> Float[ndarray, "frames"]:
     """How far the weight is, seen from above, outside the polygon of the resting feet; infinite where none rests."""
     weight = moves.weight()[:, :2]
-    standing: list[list[ndarray]] = [[] for _ in weight]
-    for rest in feet:
-        for frame in range(rest.first, rest.last + 1):
-            standing[frame].append(rest.skin[:, :2])
-    return np.array([
-        _outside(np.concatenate(points), place) if points else np.inf for points, place in zip(standing, weight)
-    ])  # fmt: skip
+    rests = np.zeros((len(weight), len(feet)), bool)
+    for k, rest in enumerate(feet):
+        rests[rest.first : rest.last + 1, k] = True
+    beside = np.full(len(weight), np.inf)
+    for which in np.unique(rests[rests.any(axis=1)], axis=0):
+        frames = (rests == which).all(axis=1)
+        points = np.concatenate([feet[k].skin[:, :2] for k in np.flatnonzero(which)])
+        beside[frames] = _outside(points, weight[frames])
+    return beside
 
 
-def _outside(points: Float[ndarray, "points 2"], place: Float[ndarray, "2"]) -> float:
-    """Distance of a place from the convex hull of points, 0 inside."""
+def _outside(points: Float[ndarray, "points 2"], places: Float[ndarray, "places 2"]) -> Float[ndarray, "places"]:
+    """Distances of places from the convex hull of points, 0 inside."""
     try:
         corners = points[ConvexHull(points).vertices]
     except (QhullError, ValueError):
-        return float(np.linalg.norm(points - place, axis=1).min())
-    edges = [*pairwise(corners), (corners[-1], corners[0])]
-    if all(_side(a, b, place) >= 0 for a, b in edges):
-        return 0.0
-    return min(_from_segment(a, b, place) for a, b in edges)
-
-
-def _side(a: ndarray, b: ndarray, place: ndarray) -> float:
-    return float((b[0] - a[0]) * (place[1] - a[1]) - (b[1] - a[1]) * (place[0] - a[0]))
-
-
-def _from_segment(a: ndarray, b: ndarray, place: ndarray) -> float:
-    along = b - a
-    share = np.clip((place - a) @ along / max(along @ along, 1e-12), 0, 1)
-    return float(np.linalg.norm(place - a - share * along))
+        return np.linalg.norm(points - places[:, None], axis=2).min(axis=1)
+    along = np.roll(corners, -1, axis=0) - corners
+    away = places[:, None] - corners
+    is_inside = (along[:, 0] * away[..., 1] - along[:, 1] * away[..., 0] >= 0).all(axis=1)
+    share = np.clip((away * along).sum(axis=2) / np.maximum((along**2).sum(axis=1), 1e-12), 0, 1)
+    return np.where(is_inside, 0.0, np.linalg.norm(away - share[..., None] * along, axis=2).min(axis=1))
