@@ -260,7 +260,7 @@ def _beside_feet(moves: Moves, feet: Sequence[Rest]) -> Float[ndarray, "frames"]
     beside = np.full(len(weight), np.inf)
     for which in np.unique(rests[rests.any(axis=1)], axis=0):
         frames = (rests == which).all(axis=1)
-        points = np.concatenate([feet[k].skin[:, :2] for k in np.flatnonzero(which)])
+        points = np.concatenate([feet[k].skin[:, :2] for k in np.flatnonzero(which).tolist()])
         beside[frames] = _outside(points, weight[frames])
     return beside
 
