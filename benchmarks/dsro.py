@@ -3,7 +3,7 @@
 python benchmarks/dsro.py --weights FOLDER --data FOLDER --out FOLDER
 python benchmarks/dsro.py --weights FOLDER --data FOLDER --out FOLDER --rows base reflected --seeds 0
 python benchmarks/dsro.py --weights FOLDER --data FOLDER --out FOLDER --parts curve
-python benchmarks/dsro.py --weights FOLDER --data FOLDER --out FOLDER --parts people --cases FOLDER --rows base dro reflected
+python benchmarks/dsro.py --weights FOLDER --data FOLDER --out FOLDER --parts people --cases FOLDER --rows base dro sound
 
 What is in --out is not made again: rows and seeds may be run apart, by several processes, and put together by a last call.
 """
@@ -22,21 +22,24 @@ import torch
 import tyro
 from rich.console import Console
 
-from hsimul3r.files import fresh_folder, write_whole
+from hsimul3r.files import write_whole
 from hsimul3r.generator.dsro.command import COLUMNS
-from hsimul3r.generator.dsro.feedback_set import FeedbackSet, Lesson
-from hsimul3r.generator.dsro.finetune import FinetuneConfig, measure_on
+from hsimul3r.generator.dsro.feedback_set import FeedbackSet
+from hsimul3r.generator.dsro.finetune import ROLLOUTS, FinetuneConfig, finetune, measure_on
 from hsimul3r.generator.dsro.images import SomeImages
 from hsimul3r.generator.dsro.losses import LossConfig
 from hsimul3r.generator.dsro.outcome import judged_here, made_of, outcome
+from hsimul3r.generator.dsro.reward import Lesson
 from hsimul3r.generator.dsro.trainer import TuneConfig, tune
 from hsimul3r.generator.dsro.tunable import TunableFlow
-from hsimul3r.generator.dsro.tuned import load_tuned, save_round, save_tuned, with_round
+from hsimul3r.generator.dsro.tuned import load_tuned
 from hsimul3r.generator.feedback.cases import CaseImages
-from hsimul3r.generator.feedback.collect import CollectConfig
+from hsimul3r.generator.feedback.collect import CollectConfig, collect
 from hsimul3r.generator.feedback.images import FurnitureImages, ImageSet, Known
-from hsimul3r.generator.feedback.record import Rollout, RolloutStore, model_id
+from hsimul3r.generator.feedback.record import Rollout, RolloutStore
 from hsimul3r.generator.flow.network import PartFlow
+from hsimul3r.generator.flow.weights import WEIGHTS
+from hsimul3r.progress import Progress
 
 Part = Literal["table", "people", "curve"]
 TEST_SEED: Final = 20_000
@@ -51,26 +54,24 @@ class Row:
     label: str
     loss: LossConfig | None
     """None: the generator as it is."""
-    rounds: int = 1
+    is_online: bool = False
+    """Rounds on the network's own samples with graded rewards; else one, on the bits of `--lesson`."""
 
 
 ROWS: Final[Mapping[str, Row]] = {
     "base": Row(label="base", loss=None),
     "sft": Row(label="SFT on stable samples", loss=LossConfig(kind="sft")),
     "dro": Row(label="DSO: DRO (paired, guarded)", loss=LossConfig(kind="dro")),
-    "dpo": Row(label="DSO: DPO (paired), beta 500", loss=LossConfig(kind="dpo")),
-    "dpo_weak": Row(label="DSO: DPO (paired), beta 20", loss=LossConfig(kind="dpo", dpo_beta=20.0)),
+    "dpo": Row(label="DSO: DPO (paired), beta 20", loss=LossConfig(kind="dpo", dpo_beta=20.0)),
     "literal": Row(label="DSRO: Eq. 6 literal, guarded", loss=LossConfig(kind="literal")),
     "bounded": Row(label="DSRO: bounded, beta .3", loss=LossConfig(kind="bounded")),
-    "reflected": Row(label="DSRO: reflected, b .3", loss=LossConfig(kind="reflected")),
-    "reflected_far": Row(label="DSRO: reflected, b .15", loss=LossConfig(kind="reflected", b=0.15)),
-    "reflected_far_2": Row(label="DSRO: reflected, b .15, 2 rounds", loss=LossConfig(kind="reflected", b=0.15), rounds=2),
-    "reflected_2": Row(label="DSRO: reflected, b .3, 2 rounds", loss=LossConfig(kind="reflected"), rounds=2),
+    "reflected": Row(label="DSRO: reflected, b .15", loss=LossConfig(kind="reflected", b=0.15)),
+    "sound": Row(label="DSRO sound: reflected, graded, rounds", loss=LossConfig(kind="reflected", b=0.2), is_online=True),
 }
 CURVES: Final[Mapping[str, LossConfig]] = {
     "Eq. 6 literal": LossConfig(kind="literal"),
     "bounded, beta .3": LossConfig(kind="bounded"),
-    "reflected, b .3": LossConfig(kind="reflected"),
+    "reflected, b .15": LossConfig(kind="reflected", b=0.15),
 }
 
 
@@ -86,25 +87,29 @@ class Args:
     rows: tuple[str, ...] = tuple(ROWS)
     seeds: tuple[int, ...] = (0, 1, 2)
     """Of tuning and of the samples that are tested."""
-    pictures: int = 96
-    """To learn from in the first round; half as many in the second."""
-    samples: int = 10
-    """Of each picture."""
+    workers: int = 1
+    pictures: int = 400
+    """To learn from in one round."""
+    samples: int = 8
+    """Of each of them."""
+    steps: int = 300
+    lesson: Lesson = "as_made"
+    rounds: int = 4
+    """Of the row that learns in rounds, and what each takes: pictures of which `look` samples are made, and `round_samples` of
+    those that have more to say."""
+    round_pictures: int = 100
+    look: int = 5
+    round_samples: int = 10
+    round_steps: int = 80
     tests: int = 40
     test_samples: int = 3
-    steps: int = 150
-    later_steps: int = 100
-    """In the second round."""
-    batch: int = 16
-    learning_rate: float = 5e-4
-    lesson: Lesson = "attached"
     views: int = 1
     known: Known = (False, False, False, False)
     cases: Path | None = None
     """Built cases of HSIBench, whose people are asked."""
     cases_a_split: int = 4
     curve_steps: int = 300
-    curve_every: int = 50
+    curve_every: int = 60
     curve_pictures: int = 16
 
 
@@ -142,55 +147,34 @@ def row_network(args: Args, name: str, seed: int) -> PartFlow:
     network = load_tuned(args.weights)
     if row.loss is None:
         return network
-    if (folder / "model.safetensors").exists():
+    if (folder / WEIGHTS).exists():
         return load_tuned(folder)
-    for number in range(1, row.rounds + 1):
-        own = folder / f"round_{number}"
-        if number < row.rounds and (earlier := args.out / name.removesuffix("_2") / f"seed_{seed}" / "round_1").is_dir():
-            own = earlier
-        if not (own / "adapter").is_dir():
-            steps = args.steps if number == 1 else args.later_steps
-            tune_round(network, learnt_from(args, number), replace(tuning(args, row.loss, seed), steps=steps), args, own)
-        network = with_round(network, own)
-    save_tuned(network, folder, {"row": name, "seed": seed})
-    return network
+    of_rounds = learnt_from(args, args.rounds * args.round_pictures, seed)
+    images = of_rounds if row.is_online else learnt_from(args, args.pictures)
+    shared = args.out / "rollouts"
+    shared.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / ROLLOUTS).exists():
+        (folder / ROLLOUTS).symlink_to(shared.resolve())
+    return finetune(network, images, None, settings(args, row, seed), folder, Progress()).network
 
 
-def tuning(args: Args, loss: LossConfig, seed: int) -> TuneConfig:
-    return TuneConfig(
-        loss=loss, steps=args.steps, batch=args.batch, learning_rate=args.learning_rate, seed=seed, check_every=10**6,
-        has_tensorboard=False,
-    )  # fmt: skip
+def settings(args: Args, row: Row, seed: int) -> FinetuneConfig:
+    assert row.loss is not None
+    steps = args.round_steps if row.is_online else args.steps
+    tuning = TuneConfig(loss=row.loss, steps=steps, seed=seed, check_every=steps, has_tensorboard=False)
+    if not row.is_online:
+        collecting = CollectConfig(seeds=args.samples, workers=args.workers)
+        return FinetuneConfig(
+            rounds=1, collect=collecting, look=None, lesson=args.lesson, tune=replace(tuning, batch=16)
+        )  # fmt: skip
+    collecting = CollectConfig(seeds=args.round_samples, workers=args.workers)
+    return FinetuneConfig(rounds=args.rounds, collect=collecting, look=args.look, tune=tuning, patience=args.rounds + 1)
 
 
-def tune_round(network: PartFlow, images: ImageSet, cfg: TuneConfig, args: Args, folder: Path) -> None:
-    """Feedback on the network's own samples, and what it teaches."""
-    rollouts = feedback(network, images, args)
-    judged = FeedbackSet.of(rollouts, images.keys(), args.lesson)
-    tunable = TunableFlow.of(copy.deepcopy(network), images, images.keys(), CollectConfig().sampling)
-    tuned = tune(tunable, judged, cfg, folder=folder)
-    about = {
-        "samples": len(rollouts), "stable": judged.stable_share, "mixed": judged.mixed_share, "last_step": tuned.last_step,
-    }  # fmt: skip
-    write_whole(folder / "about.json", json.dumps(about, indent=2) + "\n")
-    save_round(tuned.model, folder)
-
-
-def feedback(network: PartFlow, images: ImageSet, args: Args) -> tuple[Rollout, ...]:
-    """Judged samples, made once for each network."""
-    cfg = CollectConfig(seeds=args.samples)
-    final = args.out / "rollouts" / f"{model_id(network)}_{len(images.keys())}"
-    if not final.is_dir():
-        final.parent.mkdir(exist_ok=True)
-        with fresh_folder(final) as partial:
-            RolloutStore(partial).add(judged_here(network, images, cfg))
-    return RolloutStore(final).read()
-
-
-def learnt_from(args: Args, number: int) -> ImageSet:
-    """Pictures of a round: another half as many for the second."""
-    first, count = (0, args.pictures) if number == 1 else (args.pictures, args.pictures // 2)
-    return FurnitureImages(folder=args.data, first=first, count=count, views=args.views, known=args.known)
+def learnt_from(args: Args, count: int, seed: int = 0) -> ImageSet:
+    """So many pictures, others for every seed."""
+    return FurnitureImages(folder=args.data, first=seed * count, count=count, views=args.views, known=args.known)
 
 
 def tested(network: PartFlow, args: Args, seed: int) -> dict[str, dict[str, float]]:
@@ -277,20 +261,21 @@ def by_split(rollouts: Sequence[Rollout], chosen: Mapping[str, Sequence[str]], *
 
 def curve(args: Args, console: Console) -> None:
     """Stability and likeness over the steps of one tuning without guard, for the literal form and the sound ones."""
-    network, images = load_tuned(args.weights), learnt_from(args, 1)
+    network, images = load_tuned(args.weights), learnt_from(args, args.pictures)
     held_out = FurnitureImages(
         folder=args.data, split="held_out", count=args.curve_pictures, views=args.views, known=args.known
     )  # fmt: skip
-    judged = FeedbackSet.of(feedback(network, images, args), images.keys(), args.lesson)
+    cfg = settings(args, ROWS["literal"], 0)
+    store = RolloutStore(args.out / "rollouts")
+    judged = FeedbackSet.of(collect(network, images, store, cfg.collect, Progress()).rollouts, images.keys(), args.lesson)
     for number, (label, loss) in enumerate(CURVES.items()):
         folder = args.out / "curve" / str(number)
         if (folder / "done").exists():
             continue
-        unguarded = replace(tuning(args, loss, 0), cooling=0.0, guard=None, patience=10**6)
-        cfg = replace(unguarded, steps=args.curve_steps, check_every=args.curve_every)
-        measured = measure_on(held_out, FinetuneConfig(lesson=args.lesson))
+        unguarded = replace(cfg.tune, loss=loss, cooling=0.0, guard=None, patience=10**6)
+        tuning = replace(unguarded, steps=args.curve_steps, check_every=args.curve_every)
         tunable = TunableFlow.of(copy.deepcopy(network), images, images.keys(), CollectConfig().sampling)
-        tune(tunable, judged, cfg, folder=folder, measure=measured)
+        tune(tunable, judged, tuning, folder=folder, measure=measure_on(held_out, cfg))
         write_whole(folder / "done", label + "\n")
         console.print(f"curve of {label}: {folder / 'curve.csv'}", highlight=False)
     draw_curves(args.out)
@@ -301,7 +286,7 @@ def draw_curves(out: Path) -> None:
     from matplotlib.figure import Figure
 
     panels = {
-        "stable_attached": "stable [%], attached",
+        "stable_as_made": "stable as made [%]",
         "f_score": "F-score [%]",
         "ratio/unstable": "error of unstable samples / reference",
         "ratio/stable": "error of stable samples / reference",

@@ -46,7 +46,7 @@ class DsroConfig:
 
     weights: str = ""
     """Folder of the network to tune, else the one that comes with the package."""
-    furniture: int = 160
+    furniture: int = 400
     """Pictures of random furniture to learn from, all rounds together."""
     data: str = ""
     """Folder of flow.build_dataset to take them from; made where it is left out."""

@@ -37,7 +37,7 @@ REPORT: Final = "report.json"
 class FinetuneConfig:
     """Settings of `finetune`."""
 
-    rounds: int = 6
+    rounds: int = 4
     """Each has its share of the images to itself."""
     collect: CollectConfig = field(default_factory=CollectConfig)
     look: int | None = 5
@@ -75,7 +75,7 @@ class Finetuned:
 
 
 def finetune(
-    network: PartFlow, images: ImageSet, held_out: ImageSet, cfg: FinetuneConfig, folder: Path, progress: Progress
+    network: PartFlow, images: ImageSet, held_out: ImageSet | None, cfg: FinetuneConfig, folder: Path, progress: Progress
 ) -> Finetuned:
     """Tune a network by rounds; goes on where it was stopped. Writes what tuned.py says. Without held-out images the last round
     is the best.
@@ -112,7 +112,8 @@ def measure_on(images: ImageSet, cfg: FinetuneConfig) -> Measure:
 
 
 def _round(
-    network: PartFlow, images: ImageSet, held_out: ImageSet, cfg: FinetuneConfig, folder: Path, number: int, progress: Progress
+    network: PartFlow, images: ImageSet, held_out: ImageSet | None, cfg: FinetuneConfig, folder: Path, number: int,
+    progress: Progress,
 ) -> tuple[PartFlow, RoundReport]:  # fmt: skip
     """Collect with the network as it is, tune it, merge what was learnt."""
     own = round_folder(folder, number)
@@ -124,7 +125,7 @@ def _round(
     progress.say(f"{len(rollouts)} samples, {feedback.stable_share:.0%} stable; {feedback.mixed_share:.0%} of images have both")
     settings = replace(cfg.tune, seed=cfg.tune.seed + 1000 * (number - 1))
     tunable = TunableFlow.of(copy.deepcopy(network), images, keys, cfg.collect.sampling)
-    measure = measure_on(held_out, cfg) if cfg.rounds == 1 and held_out.keys() else None
+    measure = measure_on(held_out, cfg) if cfg.rounds == 1 and held_out and held_out.keys() else None
     learnt = tune(tunable, feedback, settings, folder=own, measure=measure)
     if not (own / ADAPTER).exists():
         save_round(learnt.model, own)
@@ -152,7 +153,7 @@ def collected(
     return tuple(one for one in first if one.image not in chosen) + rest
 
 
-def _held_out(network: PartFlow, images: ImageSet, cfg: FinetuneConfig, path: Path) -> Mapping[str, float]:
+def _held_out(network: PartFlow, images: ImageSet | None, cfg: FinetuneConfig, path: Path) -> Mapping[str, float]:
     """`_measured`, kept in a file."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -160,9 +161,9 @@ def _held_out(network: PartFlow, images: ImageSet, cfg: FinetuneConfig, path: Pa
     return json.loads(path.read_text())
 
 
-def _measured(network: PartFlow, images: ImageSet, cfg: FinetuneConfig) -> dict[str, float]:
+def _measured(network: PartFlow, images: ImageSet | None, cfg: FinetuneConfig) -> dict[str, float]:
     """Figures on held-out images, which are judged alone; none without images."""
-    if not images.keys():
+    if images is None or not images.keys():
         return {}
     judge = replace(cfg.collect.judge, asks_person=False)
     sampled = replace(cfg.collect, first_seed=CHECK_SEED, seeds=cfg.check_seeds, judge=judge)

@@ -56,7 +56,7 @@ class LossConfig:
     kind: LossKind = "reflected"
     beta: float = 0.3
     """Of the bounded form: how strongly it is held at the reference."""
-    b: float = 0.3
+    b: float = 0.2
     """Of the reflected form: the smaller, the farther its optimum lies from the reference."""
     dpo_beta: float = 500.0
     """Of DPO, as DSO has it."""

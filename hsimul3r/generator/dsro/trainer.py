@@ -31,12 +31,12 @@ class TuneConfig:
 
     loss: LossConfig = field(default_factory=LossConfig)
     lora: LoraSettings = field(default_factory=LoraSettings)
-    steps: int = 150
-    batch: int = 16
+    steps: int = 80
+    batch: int = 32
     """Samples; good and bad ones in turn."""
     learning_rate: float = 5e-4
     weight_decay: float = 0.01
-    warm_up: int = 20
+    warm_up: int = 10
     cooling: float = 0.4
     """Share of the steps, the last ones, in which the learning rate falls to a tenth."""
     clip: float = 1.0
@@ -44,7 +44,7 @@ class TuneConfig:
     """Weight of |v_theta - v_ref|^2 of the tokens that are held at the reference."""
     guard: float | None = 1.5
     """An unbounded loss is stopped when the error of unstable samples exceeds so many times the reference's."""
-    check_every: int = 50
+    check_every: int = 40
     """Steps between measurements, each with a checkpoint."""
     patience: int = 3
     """Tuning stops after so many measurements without a better score."""

@@ -35,6 +35,7 @@ def test_the_papers_setting_is_read():
     tune = dsro.finetune.tune
     assert (dsro.case_views, dsro.is_each_photo, dsro.finetune.collect.seeds) == (16, True, 15)
     assert (tune.loss.kind, tune.steps, tune.batch, tune.learning_rate, tune.lora.rank) == ("literal", 1800, 1, 1e-5, 64)
+    assert (dsro.finetune.rounds, dsro.finetune.look, dsro.finetune.lesson) == (1, None, "attached")
     assert isinstance(training_images(DsroConfig(furniture=0, cases=str(SAMPLES)), SAMPLES), CaseImages)
     with pytest.raises(NoCases):
         training_images(DsroConfig(furniture=0, cases=str(ROOT / "configs")), SAMPLES).keys()
