@@ -4,19 +4,24 @@
 
 Of intact random furniture and of the same with a leg removed: how many pass which test, three sets of seeds. Of samples of a
 network: rollouts per minute by the local executor and by Ray, and whether both say the same, bit by bit. Of cases: the same
-with the person asked. Rates on the clock are this machine's at the time; CPU seconds a rollout, workers' starts left out, say
-what idle cores would do.
+with the person asked. Rates on the clock are this machine's at the time, whose load is told; CPU seconds a rollout, workers'
+starts left out, say what idle cores would do. With `--is-worker-killed` each executor runs once more and has a worker killed as
+soon as the first answer is kept.
 """
 
+import contextlib
 import json
-import resource
+import os
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
+import psutil
 import tyro
 from rich.console import Console
 
@@ -35,6 +40,8 @@ from hsimul3r.progress import Progress
 
 LEGS = 4
 TESTS = ("connected", "gravity", "payload")
+WORKERS = ("spawn_main", "ray::roll_out")
+"""In the command lines of processes that judge."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +65,7 @@ class Args:
     )  # fmt: skip
     seeds: int = 5
     workers: int = 2
+    is_worker_killed: bool = False
     collect: CollectConfig = field(default_factory=CollectConfig)
 
 
@@ -68,7 +76,11 @@ class Rate:
     rollouts: int
     wall_s: float
     cpu_s: float
-    """Of this process and its workers, their starts too; not of Ray's, which are nobody's children."""
+    """Of this process and all below it, their starts too."""
+    load: float
+    """Of the machine, mean of the last minute, at the end."""
+    killed: str
+    """What the worker that was killed was called."""
 
     @property
     def per_minute(self) -> float:
@@ -82,9 +94,10 @@ def main(args: Args) -> None:
         network, cfg = load_network(args.weights), replace(args.collect, seeds=args.seeds, workers=args.workers)
         if args.data is not None:
             images = FurnitureImages(folder=args.data, split="held_out", count=args.images)
-            found["furniture"] = executors(network, images, cfg, args.executors)
+            found["furniture"] = executors(network, images, cfg, args.executors, is_worker_killed=args.is_worker_killed)
         if args.cases is not None:
-            found["cases"] = executors(network, CaseImages(folder=args.cases, names=args.case_names), cfg, ("local",))
+            cases = CaseImages(folder=args.cases, names=args.case_names)
+            found["cases"] = executors(network, cases, cfg, ("local",), is_worker_killed=False)
     text = json.dumps(found, indent=1, default=str)
     write_whole(args.out / "feedback.json", text + "\n")
     Console().print(text, highlight=False, markup=False)
@@ -123,7 +136,9 @@ def passed(judgements: Sequence[Judgement]) -> dict[str, float]:
     return {"objects": float(len(judgements))} | shares
 
 
-def executors(network: PartFlow, images: ImageSet, cfg: CollectConfig, names: Sequence[Executor]) -> dict[str, object]:
+def executors(
+    network: PartFlow, images: ImageSet, cfg: CollectConfig, names: Sequence[Executor], *, is_worker_killed: bool
+) -> dict[str, object]:
     """Rates, the summary, CPU seconds of a rollout in this process, and whether all executors gave the same bits."""
     job = job_of(network, images, cfg)
     with tempfile.TemporaryDirectory() as folder:
@@ -132,9 +147,9 @@ def executors(network: PartFlow, images: ImageSet, cfg: CollectConfig, names: Se
     alone = [one for task in first for one in roll_out(job, task)]
     found: dict[str, object] = {"cpu_s_a_rollout": round((time.process_time() - start) / len(alone), 3)}
     bits = []
-    for name in names:
-        rate, rollouts = rate_of(network, images, replace(cfg, executor=name))
-        found[name] = {**asdict(rate), "per_minute": round(rate.per_minute, 1)}
+    for name, is_killed in product(names, (False, True) if is_worker_killed else (False,)):
+        rate, rollouts = rate_of(network, images, replace(cfg, executor=name), is_worker_killed=is_killed)
+        found[name + ", a worker killed" * is_killed] = {**asdict(rate), "per_minute": round(rate.per_minute, 1)}
         bits.append({one.id: _bits(one) for one in rollouts})
         found["summary"] = summarise(
             rollouts, lambda one: job.sampler.shape(one.sample, cfg.judge), candidates=cfg.seeds
@@ -143,19 +158,61 @@ def executors(network: PartFlow, images: ImageSet, cfg: CollectConfig, names: Se
     return found | {"same_bits": same}
 
 
-def rate_of(network: PartFlow, images: ImageSet, cfg: CollectConfig) -> tuple[Rate, tuple[Rollout, ...]]:
+def rate_of(
+    network: PartFlow, images: ImageSet, cfg: CollectConfig, *, is_worker_killed: bool
+) -> tuple[Rate, tuple[Rollout, ...]]:
     """One collection into an empty store."""
     with tempfile.TemporaryDirectory() as folder:
-        wall, cpu = time.perf_counter(), _cpu_s()
-        found = collect(network, images, RolloutStore(Path(folder)), cfg, Progress(Console()))
+        watch = Watch(Path(folder), is_worker_killed=is_worker_killed)
+        wall = time.perf_counter()
+        with watch:
+            found = collect(network, images, RolloutStore(Path(folder)), cfg, Progress(Console()))
         return Rate(
-            rollouts=len(found.rollouts), wall_s=round(time.perf_counter() - wall, 1), cpu_s=round(_cpu_s() - cpu, 1)
+            rollouts=len(found.rollouts), wall_s=round(time.perf_counter() - wall, 1), cpu_s=round(watch.cpu_s, 1),
+            load=round(os.getloadavg()[0], 1), killed=watch.killed,
         ), found.rollouts  # fmt: skip
 
 
-def _cpu_s() -> float:
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
+class Watch(threading.Thread):
+    """CPU time of this process and all below it, looked at every half second; kills a worker once there is an answer."""
+
+    def __init__(self, store: Path, *, is_worker_killed: bool):
+        super().__init__(daemon=True)
+        self.killed, self._store, self._may_kill = "", store, is_worker_killed
+        self._used: dict[int, float] = {}
+        self._done = threading.Event()
+
+    @property
+    def cpu_s(self) -> float:
+        return sum(self._used.values()) + time.process_time() - self._start
+
+    def __enter__(self) -> None:
+        self._start = time.process_time()
+        self.start()
+
+    def __exit__(self, *error: object) -> None:
+        self._done.set()
+        self.join()
+
+    def run(self) -> None:
+        while not self._done.wait(0.5):
+            below = psutil.Process().children(recursive=True)
+            for process in below:
+                with contextlib.suppress(psutil.Error):
+                    used = process.cpu_times()
+                    self._used[process.pid] = used.user + used.system
+            if self._may_kill and any((self._store / "shards").glob("*.npz")):
+                self._kill_one(below)
+
+    def _kill_one(self, below: Sequence[psutil.Process]) -> None:
+        """The first worker that is at work."""
+        for process in below:
+            with contextlib.suppress(psutil.Error):
+                name = " ".join(process.cmdline())
+                if any(word in name for word in WORKERS):
+                    process.kill()
+                    self.killed, self._may_kill = f"{process.pid} {name[:80]}", False
+                    return
 
 
 def _bits(rollout: Rollout) -> tuple[object, ...]:

@@ -83,7 +83,10 @@ class Args:
     conditions: tuple[str, ...] = ("all",)
     rows: tuple[str, ...] = ("part_flow, 1 sample", "part_flow", "parametric")
     """Generators that are placed; also "retrieval"."""
-    seed: int = 0
+    seeds: tuple[int, ...] = (0,)
+    """Of pictures, noise and searches; objects are the same ones."""
+    seed: tyro.conf.Suppress[int] = 0
+    """The one at hand."""
     out: Path | None = None
     """Every object's figures as JSON lines."""
 
@@ -95,9 +98,13 @@ def main(args: Args) -> None:
     training = TrainingSet.read(args.data) if args.data else None
     for source in args.sources:
         items = items_of(source, args.count, args.folder)
-        rows = crop_rows(items, network, training, args) if args.what == "crops" else placed_rows(items, training, args)
-        _write(args.out, source, rows)
-        console.print(_table(f"{args.what}: {source}, {len(items)} objects", rows))
+        rows: dict[str, list[Row]] = {}
+        for one in (replace(args, seed=seed) for seed in args.seeds):
+            found = crop_rows(items, network, training, one) if args.what == "crops" else placed_rows(items, training, one)
+            _write(args.out, source, one.seed, found)
+            for name, figures in found.items():
+                rows.setdefault(name, []).extend(figures)
+        console.print(_table(f"{args.what}: {source}, {len(items)} objects", rows, len(args.seeds)))
 
 
 # --- the network alone ------------------------------------------------------------
@@ -263,7 +270,8 @@ def _chosen(flow: Sequence[Row], fit: Sequence[Row]) -> list[Row]:
 # --- tables ------------------------------------------------------------
 
 COLUMNS: Final[dict[str, tuple[str, Callable[[np.ndarray], str]]]] = {
-    "f": ("F", lambda v: f"{v.mean():.3f} ± {v.std() / np.sqrt(len(v)):.3f}"),
+    "f": ("F", lambda v: f"{v.mean():.3f} ± {v.mean(axis=0).std() / np.sqrt(v.shape[1]):.3f}"),
+    "f_seeds": ("of seeds", lambda v: f"± {v.mean(axis=1).std(ddof=1):.3f}" if len(v) > 1 else ""),
     "chamfer": ("Chamfer", lambda v: f"{v.mean():.4f}"),
     "iou3d": ("3D IoU", lambda v: f"{v.mean():.3f}"),
     "iou": ("silhouette IoU", lambda v: f"{v.mean():.3f}"),
@@ -276,25 +284,28 @@ COLUMNS: Final[dict[str, tuple[str, Callable[[np.ndarray], str]]]] = {
     "learnt": ("learnt", lambda v: f"{v.mean():.2f}"),
     "cpu": ("CPU s", lambda v: f"{v.mean():.2f}"),
 }
+"""Of figures by seed and object: standard errors are over objects, of their means over seeds; those of seeds beside."""
 
 
-def _table(title: str, rows: dict[str, list[Row]]) -> Table:
-    used = [key for key in COLUMNS if any(key in row for figures in rows.values() for row in figures)]
-    table = Table("row", *(COLUMNS[key][0] for key in used), title=f"{title} (mean ± standard error)")
-    for name, figures in rows.items():
-        cells = [COLUMNS[key][1](np.array([row[key] for row in figures])) if key in figures[0] else "" for key in used]
-        table.add_row(name, *cells)
+def _table(title: str, rows: dict[str, list[Row]], seeds: int) -> Table:
+    shown = {name: [row | {"f_seeds": row["f"]} for row in figures] for name, figures in rows.items()}
+    used = [key for key in COLUMNS if any(key in row for figures in shown.values() for row in figures)]
+    table = Table("row", *(COLUMNS[key][0] for key in used), title=f"{title}, {seeds} seed{'s' * (seeds > 1)}")
+    for name, figures in shown.items():
+        by_seed = {key: np.array([row[key] for row in figures]).reshape(seeds, -1) for key in used if key in figures[0]}
+        table.add_row(name, *(COLUMNS[key][1](by_seed[key]) if key in by_seed else "" for key in used))
     return table
 
 
-def _write(out: Path | None, source: str, rows: dict[str, list[Row]]) -> None:
+def _write(out: Path | None, source: str, seed: int, rows: dict[str, list[Row]]) -> None:
     if out is None:
         return
     out.parent.mkdir(parents=True, exist_ok=True)
     with out.open("a") as file:
         for name, figures in rows.items():
             file.writelines(
-                json.dumps({"source": source, "row": name, "object": i} | row) + "\n" for i, row in enumerate(figures)
+                json.dumps({"source": source, "seed": seed, "row": name, "object": i} | row) + "\n"
+                for i, row in enumerate(figures)
             )
 
 

@@ -38,23 +38,23 @@ class MidiSampler:
     folder: Path
     cfg: MidiSettings
     model: str
-    adapter: Path | None = None
-    """What tuning learnt, in peft's format; it is merged."""
+    adapters: tuple[Path, ...] = ()
+    """What each round of tuning learnt, in peft's format; they are merged in this order."""
 
     @classmethod
-    def of(cls, folder: Path, cfg: MidiSettings, adapter: Path | None = None) -> "MidiSampler":
+    def of(cls, folder: Path, cfg: MidiSettings, adapters: Sequence[Path] = ()) -> "MidiSampler":
         """With the id of what the files hold."""
-        return cls(folder=folder, cfg=cfg, model=_files_id([folder, *([adapter] if adapter else [])]), adapter=adapter)
+        return cls(folder=folder, cfg=cfg, model=_files_id([folder, *adapters]), adapters=tuple(adapters))
 
     def about(self) -> Mapping[str, Any]:
-        return {"family": FAMILY, "adapter": self.adapter.name if self.adapter else ""}
+        return {"family": FAMILY, "adapters": [str(adapter) for adapter in self.adapters]}
 
     def settings(self) -> Mapping[str, Any]:
         return {name: value for name, value in asdict(self.cfg).items() if name not in ("weights", "points_a_call")}
 
     def loaded(self) -> MidiModel:
         """Read once by every process. Raises what `MidiModel.load` raises."""
-        return _model(self.folder, self.cfg.device, self.adapter)
+        return _model(self.folder, self.cfg.device, self.adapters)
 
     def conditions(self, images: ImageSet, keys: Sequence[str]) -> Conditions:
         """What the transformer is told of images, one row each."""
@@ -123,9 +123,9 @@ def _pieces(surface: Surface) -> int:
 
 
 @functools.lru_cache(maxsize=1)
-def _model(folder: Path, device: str, adapter: Path | None) -> MidiModel:
+def _model(folder: Path, device: str, adapters: tuple[Path, ...]) -> MidiModel:
     model = MidiModel.load(folder, device)
-    if adapter is not None:
+    for adapter in adapters:
         merged(load_adapter(model.transformer, adapter))
     return model
 

@@ -73,7 +73,7 @@ def test_a_tiny_midi_is_collected_judged_tuned_and_collected_again(weights, imag
         has_tensorboard=False,
     )  # fmt: skip
     save_adapter(tune(midi, feedback, cfg, folder=tmp_path / "tuning").model, tmp_path / "adapter")
-    tuned = MidiSampler.of(weights, sampler.cfg, tmp_path / "adapter")
+    tuned = MidiSampler.of(weights, sampler.cfg, [tmp_path / "adapter"])
     assert tuned.model != sampler.model
     again = tuned.samples(images, keys[0], (0, 1))
     assert not np.array_equal(again[0], found[0].sample)

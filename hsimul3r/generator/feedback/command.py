@@ -49,8 +49,8 @@ class FeedbackConfig:
     weights: str = ""
     """Folder of the embedded network, also a tuned one; by default the one that comes with the package."""
     midi: MidiSettings = field(default_factory=MidiSettings)
-    adapter: str = ""
-    """Folder of what tuning taught MIDI (peft's format)."""
+    adapters: tuple[str, ...] = ()
+    """Folders of what rounds of tuning taught MIDI (peft's format), in their order."""
     candidates: int = 4
     """The summary's row of choosing the best of so many samples; all rollouts are of single ones."""
     collect: Annotated[CollectConfig, tyro.conf.arg(name="")] = field(default_factory=CollectConfig)
@@ -74,7 +74,7 @@ def run_feedback(cfg: FeedbackConfig, out: Path, progress: Progress) -> Summary:
 def sampler_of(cfg: FeedbackConfig) -> Sampler:
     """The generator that the settings name."""
     if cfg.generator == MIDI:
-        return MidiSampler.of(weights_path(MIDI, cfg.midi.weights), cfg.midi, Path(cfg.adapter) if cfg.adapter else None)
+        return MidiSampler.of(weights_path(MIDI, cfg.midi.weights), cfg.midi, [Path(one) for one in cfg.adapters])
     weights = Path(cfg.weights) if cfg.weights else SHIPPED
     if not (weights / WEIGHTS).exists():
         raise NoGeneratorWeights(weights)
