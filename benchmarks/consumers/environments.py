@@ -24,7 +24,21 @@ PACKAGES: Final = {
     "newton": ("newton[importers]==1.8.0",),
     "glb": ("trimesh==5.2.0", "pygltflib==1.16.5"),
     "mjlab": ("torch==2.13.0", "mjlab==1.6.0"),
-    "holosoma": ("torch==2.13.0", "numpy<2", "loguru", "mujoco==3.11.0", "scipy"),
+    "holosoma": (
+        "torch==2.13.0",
+        "numpy<2",
+        "loguru",
+        "mujoco==3.11.0",
+        "scipy",
+        "easydict",
+        "tyro",
+        "pydantic",
+        "tensordict",
+        "tensorboard",
+        "omegaconf",
+        "trimesh",
+        "boto3",
+    ),  # fmt: skip,
 }
 WITHOUT_DEPENDENCIES: Final = {"holosoma": ("holosoma==0.0.3",)}
 """holosoma asks for notebooks, Open3D and gamepads, none of which its reader of motions needs."""

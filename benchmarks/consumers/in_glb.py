@@ -22,7 +22,8 @@ def main(scene: Path) -> dict:
         mesh = loaded.geometry[geometry].copy().apply_transform(T)
         meshes[name] = {
             "bounds": mesh.bounds.tolist(), "faces": len(mesh.faces), "is_watertight": bool(mesh.is_watertight),
-            "color": [int(v) for v in mesh.visual.main_color[:3]],
+            "color_linear": (mesh.visual.material.baseColorFactor[:3] / 255).tolist(),
+            "metallic": mesh.visual.material.metallicFactor,
         }  # fmt: skip
     return {
         "version": f"trimesh {version('trimesh')}, pygltflib {version('pygltflib')}",

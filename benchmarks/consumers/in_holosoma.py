@@ -35,7 +35,7 @@ def main(export: Path) -> dict:
 
 def links_off(loaded: MotionLoader, links: list[str], root: np.ndarray) -> dict:
     """Of every tenth frame: largest distance of a link in the file from where holosoma's G1 has it, by link."""
-    model = mujoco.MjModel.from_xml_path(str(files("holosoma") / "data/robots/g1/g1_29dof.xml"))
+    model = mujoco.MjModel.from_xml_path(str(files("holosoma") / "data/robots/g1/scenes/scene_g1_29dof_wbt_plane.xml"))
     data, worst = mujoco.MjData(model), dict.fromkeys(links, 0.0)
     for t in range(0, loaded.time_step_total, 10):
         data.qpos[:7] = root[t]

@@ -1,8 +1,9 @@
 """A simulated motion as a file in the manner of AMASS (SMPL-X), with contacts and object poses beside the body.
 
-AMASS: gender, surface_model_type, betas, trans, root_orient, pose_body, pose_jaw, pose_eye, pose_hand, mocap_frame_rate,
-mocap_time_length. Added here: body_model, person, stature_m, contact_part, contact_target, contact_force_n (frames, contacts),
-contact_point_m (frames, contacts, 3), object_name, object_pos_m (frames, objects, 3), object_quat_wxyz (frames, objects, 4).
+AMASS: gender, surface_model_type, betas, num_betas, trans, root_orient, pose_body, pose_jaw, pose_eye, pose_hand, all of these
+in a row as poses (frames, 165), mocap_frame_rate, mocap_time_length. Added here: body_model, person, stature_m, contact_part,
+contact_target, contact_force_n (frames, contacts), contact_point_m (frames, contacts, 3), object_name, object_pos_m (frames,
+objects, 3), object_quat_wxyz (frames, objects, 4).
 World frame, +Z up, floor at z = 0, axis-angle rotations [rad].
 """
 
@@ -70,7 +71,8 @@ def write_amass(motion: AmassMotion, path: Path) -> None:
     np.savez_compressed(
         path, allow_pickle=False,
         gender=np.array("neutral"), surface_model_type=np.array("smplx"), body_model=np.array(motion.body_model),
-        person=np.array(body.person), stature_m=np.array(body.stature_m), betas=body.betas, trans=body.transl,
+        person=np.array(body.person), stature_m=np.array(body.stature_m), betas=body.betas,
+        num_betas=np.array(body.betas.shape[-1]), trans=body.transl, poses=flat(slice(None)),
         root_orient=body.pose[:, 0], pose_body=flat(BODY), pose_jaw=flat(JAW), pose_eye=flat(EYES), pose_hand=flat(HANDS),
         mocap_frame_rate=np.array(body.fps), mocap_time_length=np.array(frames / body.fps),
         contact_part=texts(motion.contact_part), contact_target=texts(motion.contact_target),

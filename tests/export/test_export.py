@@ -11,6 +11,8 @@ from interaction import toys
 from hsimul3r.artifacts import AlignedScene, Capture, Criterion, Rollout, StabilityVerdict
 from hsimul3r.body.model import EMBEDDED, embedded_body
 from hsimul3r.export.amass import motions_of, read_amass, write_amass
+from hsimul3r.export.scene import write_glb
+from hsimul3r.geometry.overlay import PaintedMesh
 from hsimul3r.geometry.rotations import quaternion_from_axis_angle
 from hsimul3r.geometry.tracks import no_tracks
 from hsimul3r.importers.tools import read_clip
@@ -82,7 +84,17 @@ def test_amass_file_has_the_shapes_of_amass(scene_folder, tmp_path):
         assert str(npz["gender"]) == "neutral"
     assert (shapes["trans"], shapes["root_orient"]) == ((FRAMES, 3), (FRAMES, 3))
     assert (shapes["pose_body"], shapes["pose_hand"]) == ((FRAMES, 63), (FRAMES, 90))
-    assert shapes["betas"] == (10,)
+    assert (shapes["betas"], shapes["poses"]) == ((10,), (FRAMES, 165))
+
+
+def test_amass_s_poses_are_its_parts_in_a_row(scene_folder, tmp_path):
+    scene, _ = scene_folder
+    [motion] = motions_of(rollout_of(scene), scene.body_model, scene.humans)
+    write_amass(motion, tmp_path / "motion.npz")
+    with np.load(tmp_path / "motion.npz", allow_pickle=False) as npz:
+        parts = [npz[name] for name in ("root_orient", "pose_body", "pose_jaw", "pose_eye", "pose_hand")]
+        np.testing.assert_array_equal(npz["poses"], np.hstack(parts))
+        assert npz["num_betas"] == len(npz["betas"])
 
 
 def test_another_persons_contacts_are_left_out(scene_folder):
@@ -143,3 +155,13 @@ def test_glb_shows_the_final_state_with_y_up(scene_folder, tmp_path):
     person, chair = glb.geometry[f"person {body.person}"], glb.geometry["chair"]
     assert person.vertices[:, 1].max() == pytest.approx(skin[:, 2].max(), abs=1e-4)
     assert chair.vertices[:, 1].min() == pytest.approx(0.01 * (FRAMES - 1), abs=1e-4)
+
+
+def test_glb_s_surfaces_are_matt_in_linear_colours(tmp_path):
+    corners, faces = np.eye(3), np.array([[0, 1, 2]])
+    mesh = PaintedMesh(name="a", vertices=corners, faces=faces, color=(255, 188, 0))
+    write_glb([mesh], tmp_path / "a.glb")
+    material = trimesh.load(tmp_path / "a.glb").geometry["a"].visual.material
+    assert (material.metallicFactor, material.name) == (0.0, "a")
+    half = 0.5  # sRGB 188 of 255 is half the light
+    np.testing.assert_allclose(material.baseColorFactor[:3] / 255, [1, half, 0], atol=0.01)
