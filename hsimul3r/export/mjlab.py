@@ -4,6 +4,7 @@ mjlab_kit/       sim_envs/mjlab_kit: configurations, training, ONNX and judgemen
 scene.json       floor, objects, and the motion's contacts in frames of motion.npz
 <object>.xml     each object as MJCF, free, with its meshes in assets/
 motion.npz       the robot's motion as mjlab's tracking task reads it
+servo_leads.npz  what its servos must be asked for beyond its angles, for a warm start
 """
 
 import json
@@ -15,8 +16,10 @@ import numpy as np
 
 from hsimul3r.export.mjcf import write_object_mjcf
 from hsimul3r.export.robot.tracking_npz import FPS, write_tracking
+from hsimul3r.export.texts import texts
 from hsimul3r.export.urdf import placed
 from hsimul3r.geometry.overlay import object_color
+from hsimul3r.retarget.check.lead import servo_lead
 from hsimul3r.retarget.check.problem import RobotTarget, robot_problem
 from hsimul3r.retarget.motion import RobotMotion
 from sim_envs import mjlab_kit
@@ -38,6 +41,8 @@ def write_mjlab(motion: RobotMotion, folder: Path, *, floor_friction: float, con
     }
     (folder / "scene.json").write_text(json.dumps(facts, indent=1) + "\n")
     write_tracking(problem.clip, folder / "motion.npz", "mjlab")
+    names = texts(problem.robot.joint_names)
+    np.savez(folder / "servo_leads.npz", allow_pickle=False, joint_names=names, lead=servo_lead(problem).astype(np.float32))
     kit = mjlab_kit.__name__.rpartition(".")[2]
     (folder / kit).mkdir(exist_ok=True)
     for source in sorted(Path(mjlab_kit.__path__[0]).glob("*.py")):

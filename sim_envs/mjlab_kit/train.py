@@ -32,6 +32,8 @@ class Args:
     """cuda:0 where there is one, else cpu."""
     init_std: float = 1.0
     """Of actions in the beginning, in units of the action scale; small after a warm start."""
+    learning_rate: float | None = None
+    """Fixed; None: mjlab's, which follows how much the policy changes, and which few environments drive to nothing."""
     save_every: int = 500
 
 
@@ -44,7 +46,7 @@ def main(args: Args) -> None:
     if not args.resume and last is not None:
         raise SystemExit(f"{last} is there: give --resume to go on from it, or another --out.")
     if last is not None:
-        load(runner, last)
+        load(runner, last, args.learning_rate)
     runner.learn(args.iterations, init_at_random_ep_len=True)
     save(runner, args.out)
 
@@ -71,6 +73,8 @@ def runner_of(args: Args) -> Any:
     cfg = task_env_cfg(folder_of(args.export))
     cfg.scene.num_envs, cfg.seed = args.envs, args.seed
     training = training_cfg(seed=args.seed, iterations=args.iterations, init_std=args.init_std, save_every=args.save_every)
+    if args.learning_rate is not None:
+        training.algorithm.schedule, training.algorithm.learning_rate = "fixed", args.learning_rate
     args.out.mkdir(parents=True, exist_ok=True)
     env = RslRlVecEnvWrapper(ManagerBasedRlEnv(cfg=cfg, device=device))
     agent = asdict(training) | {"logger": {"class_name": CurveWriter}}
@@ -91,12 +95,16 @@ def save(runner: Any, folder: Path) -> None:
     write_policy(runner, folder / "policy.onnx")
 
 
-def load(runner: Any, path: Path) -> None:
-    """Go on where a checkpoint was written; it holds tensors and numbers only and is read as such."""
+def load(runner: Any, path: Path, learning_rate: float | None = None) -> None:
+    """Go on where a checkpoint was written, at its learning rate or another; it holds tensors and numbers only and is read so."""
     import torch
 
     state = torch.load(path, weights_only=True, map_location=runner.device)
     runner.alg.load(state, None, True)
+    if learning_rate is not None:
+        runner.alg.learning_rate = learning_rate
+        for group in runner.alg.optimizer.param_groups:
+            group["lr"] = learning_rate
     runner.current_learning_iteration = state["iteration"] + 1
     runner.env.unwrapped.common_step_counter = state["env_steps"]
 
