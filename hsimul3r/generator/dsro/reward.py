@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from hsimul3r.errors import NothingToLearn
 from hsimul3r.generator.feedback.judge import SUPPORT
 from hsimul3r.generator.feedback.record import Rollout
 
@@ -33,10 +34,15 @@ def bit(rollout: Rollout, lesson: Lesson) -> bool | None:
 
 
 def worth(rollout: Rollout) -> float:
-    """How far a sample is from falling [m]: its support margin within limits; at most 0 where the simulator lets it fall."""
+    """How far a sample is from falling [m]: its support margin within limits; at most 0 where the simulator lets it fall.
+
+    Raises `NothingToLearn` of samples that have no such margin: those of other generators come as meshes.
+    """
     if rollout.attached.holds("connected") is not True:
         loose = min(rollout.figures.get("pieces", np.inf) - 1, MOST_PIECES)
         return WORST_M - PIECE_M * loose
+    if SUPPORT not in rollout.figures:
+        raise NothingToLearn("these samples are not graded: take another lesson (--finetune.lesson attached)")
     most = ENOUGH_M if rollout.attached.is_stable else 0.0
     return float(np.clip(rollout.figures[SUPPORT], WORST_M, most))
 

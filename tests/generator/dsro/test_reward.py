@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from hsimul3r.errors import NothingToLearn
 from hsimul3r.generator.dsro.reward import ENOUGH_M, PIECE_M, WORST_M, graded, has_more_to_say, worth
 from hsimul3r.generator.feedback.record import Check, Judgement, Rollout
 
@@ -25,6 +28,11 @@ def test_what_is_nearer_to_standing_is_worth_more_and_the_simulator_has_the_last
     assert worth(rollout(-9.0, falls=True)) == WORST_M
     assert worth(rollout(0.2, pieces=2)) == pytest.approx(WORST_M - PIECE_M)
     assert worth(rollout(0.2, pieces=3)) == worth(rollout(0.2, pieces=8)) < worth(rollout(0.2, pieces=2))
+
+
+def test_meshes_of_other_generators_are_not_graded():
+    with pytest.raises(NothingToLearn, match="lesson"):
+        worth(replace(rollout(0.2), figures={"pieces": 1.0}))
 
 
 @pytest.mark.parametrize(
