@@ -96,7 +96,7 @@ def save(runner: Any, folder: Path) -> None:
 
 
 def load(runner: Any, path: Path, learning_rate: float | None = None) -> None:
-    """Go on where a checkpoint was written, at its learning rate or another; it holds tensors and numbers only and is read so."""
+    """Go on where a checkpoint was written, at its learning rate or another; it is read as tensors and numbers only."""
     import torch
 
     state = torch.load(path, weights_only=True, map_location=runner.device)
