@@ -15,7 +15,7 @@ from numpy import ndarray
 from scipy.spatial import ConvexHull, QhullError
 
 from hsimul3r.artifacts import BodySequence
-from hsimul3r.body.model import SmplxFormatBody
+from hsimul3r.body.model import BodyModel
 from hsimul3r.conventions import BODY_JOINTS
 
 SEGMENTS: Final = (
@@ -90,7 +90,7 @@ class Moves:
     parts: dict[str, Int[ndarray, "part"]]
 
     @classmethod
-    def of(cls, model: SmplxFormatBody, body: BodySequence) -> "Moves":
+    def of(cls, model: BodyModel, body: BodySequence) -> "Moves":
         """Every frame of a sequence."""
         return cls(
             fps=body.fps,
@@ -182,7 +182,7 @@ def _thighs(moves: Moves, thigh: str, seat: Rest, cfg: RestConfig) -> list[Rest]
     inside = np.zeros(len(low), bool)
     inside[seat.first : seat.last + 1] = low[seat.first : seat.last + 1]
     return [
-        _rest(moves, thigh, first, last, cfg) for first, last in _runs(inside) if last - first >= cfg.least_seat_s * moves.fps
+        _rest(moves, thigh, first, last, cfg) for first, last in runs(inside) if last - first >= cfg.least_seat_s * moves.fps
     ]
 
 
@@ -223,7 +223,7 @@ def _intervals(moves: Moves, part: str, cfg: RestConfig, least_s: float) -> list
     """Frames (first, last) in which a part rests, short pauses and those in which it stays where it is left out."""
     centre = moves.skin(part).mean(axis=1)
     joined: list[tuple[int, int]] = []
-    for first, last in _runs(moves.still(part, cfg)):
+    for first, last in runs(moves.still(part, cfg)):
         if joined and _is_same_place(centre, joined[-1][1], first, moves.fps, cfg):
             joined[-1] = (joined[-1][0], last)
         else:
@@ -237,7 +237,7 @@ def _is_same_place(centre: Float[ndarray, "frames 3"], before: int, after: int, 
     return gap_s <= cfg.gap_s or bool(gap_s <= cfg.long_gap_s and strays < cfg.stay_m)
 
 
-def _runs(flags: Bool[ndarray, "frames"]) -> list[tuple[int, int]]:
+def runs(flags: Bool[ndarray, "frames"]) -> list[tuple[int, int]]:
     """(first, last) of every run of true."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(int), [0]])))
     return [(int(first), int(end) - 1) for first, end in zip(edges[::2], edges[1::2])]

@@ -14,10 +14,10 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from hsimul3r.artifacts import BodySequence, Contact, ObjectAsset
-from hsimul3r.body.model import SmplxFormatBody
+from hsimul3r.body.model import BodyModel
 from hsimul3r.interaction.contacts_from_motion import Moves, Rest, rests_of
-from hsimul3r.retarget.distance import FLOOR, Solid
-from hsimul3r.retarget.recorded import intervals_of
+from hsimul3r.retarget.distance import Solid
+from hsimul3r.retarget.recorded import intervals_of, on_floor
 
 NEAR_M: Final = 0.06
 """A part that rests farther than this from every object rests on none of them."""
@@ -33,7 +33,7 @@ STAYING: Final = (
 
 
 def estimated_contacts(
-    model: SmplxFormatBody,
+    model: BodyModel,
     body: BodySequence,
     assets: Sequence[ObjectAsset],
     paths: Mapping[str, Float[ndarray, "frames 4 4"]],
@@ -43,21 +43,13 @@ def estimated_contacts(
     moves = Moves.of(model, body)
     found = []
     for rest in rests_of(moves):
-        contact = _on_floor(body.person, rest) if rest.is_on_floor else _nearest(body.person, rest, solids)
+        contact = on_floor(body.person, rest) if rest.is_on_floor else _nearest(body.person, rest, solids)
         if contact is not None:
             found.append(contact)
     for solid in solids:
         for part in STAYING:
             found += _staying(body.person, part, moves, solid)
     return tuple(_joined(found))
-
-
-def _on_floor(person: int, rest: Rest) -> Contact:
-    lowest = rest.skin[rest.skin[:, 2].argmin()]
-    return Contact(
-        person=person, part=rest.part, target=FLOOR, gap_m=float(lowest[2]), point=lowest * [1, 1, 0], first=rest.first,
-        last=rest.last,
-    )  # fmt: skip
 
 
 def _nearest(person: int, rest: Rest, solids: Sequence[Solid]) -> Contact | None:

@@ -1,4 +1,7 @@
-"""A simulated motion for the retargeter: fewer frames, contacts read off the forces that the simulator recorded."""
+"""A simulated motion for the retargeter: fewer frames, contacts read off the forces that the simulator recorded.
+
+It records those with objects; a foot stands on the floor where it rests there (interaction/contacts_from_motion.py).
+"""
 
 from dataclasses import replace
 
@@ -10,6 +13,8 @@ from hsimul3r.artifacts import BodySequence, Contact, ObjectAsset, Rollout, SimS
 from hsimul3r.body.model import BodyModel
 from hsimul3r.conventions import CONTACT_PARTS, GRAVITY
 from hsimul3r.geometry.rotations import matrix_from_quaternion
+from hsimul3r.interaction.contacts_from_motion import Moves, Rest, rests_of, runs
+from hsimul3r.retarget.distance import FLOOR
 from hsimul3r.retarget.retarget import HumanScene
 
 FORCE_SHARE = 0.02
@@ -20,6 +25,8 @@ LEAST_S = 0.25
 """Shorter contacts are left out."""
 MOVED_M = 0.005
 """Objects that come no farther from where they were stand still."""
+FLOOR_M = 0.01
+"""A resting foot's skin that is higher over the floor hangs."""
 
 
 def recorded_scene(model: BodyModel, scene: SimScene, rollout: Rollout, person: int, *, fps: float) -> HumanScene:
@@ -34,7 +41,7 @@ def recorded_scene(model: BodyModel, scene: SimScene, rollout: Rollout, person: 
     assets = tuple(_standing(asset, poses) for asset in scene.assets)
     weight = scene.human_mass_kg[k] * GRAVITY
     contacts = _contacts(rollout, frames, scene.humans[k], body, least_n=FORCE_SHARE * weight)
-    return HumanScene(model=model, body=body, assets=assets, contacts=contacts, paths=moved)
+    return HumanScene(model=model, body=body, assets=assets, contacts=(*contacts, *_standing_feet(model, body)), paths=moved)
 
 
 def _object_poses(rollout: Rollout, frames: Int[ndarray, "chosen"]) -> dict[str, Float[ndarray, "chosen 4 4"]]:
@@ -69,13 +76,26 @@ def _contacts(
     return tuple(found)
 
 
+def _standing_feet(model: BodyModel, body: BodySequence) -> list[Contact]:
+    found = [on_floor(body.person, rest) for rest in rests_of(Moves.of(model, body)) if rest.is_on_floor]
+    return [contact for contact in found if contact.gap_m < FLOOR_M]
+
+
+def on_floor(person: int, rest: Rest) -> Contact:
+    """A foot's contact with the floor, under its lowest skin."""
+    lowest = rest.skin[rest.skin[:, 2].argmin()]
+    return Contact(
+        person=person, part=rest.part, target=FLOOR, gap_m=float(lowest[2]), point=lowest * [1, 1, 0], first=rest.first,
+        last=rest.last,
+    )  # fmt: skip
+
+
 def intervals_of(is_on: Bool[ndarray, "frames"], pause: int, least: int) -> list[tuple[int, int]]:
     """(first, last) of runs of true, short pauses and then short runs left out."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], is_on.astype(int), [0]])))
     joined: list[tuple[int, int]] = []
-    for first, end in zip(edges[::2].tolist(), edges[1::2].tolist()):
+    for first, last in runs(is_on):
         if joined and first - joined[-1][1] - 1 < pause:
-            joined[-1] = (joined[-1][0], end - 1)
+            joined[-1] = (joined[-1][0], last)
         else:
-            joined.append((first, end - 1))
+            joined.append((first, last))
     return [(first, last) for first, last in joined if last - first + 1 >= min(least, len(is_on))]
