@@ -28,7 +28,7 @@ from hsimul3r.generator.dsro.feedback_set import FeedbackSet
 from hsimul3r.generator.dsro.finetune import ROLLOUTS, FinetuneConfig, finetune, measure_on
 from hsimul3r.generator.dsro.images import SomeImages
 from hsimul3r.generator.dsro.losses import LossConfig
-from hsimul3r.generator.dsro.outcome import judged_here, made_of, outcome
+from hsimul3r.generator.dsro.outcome import judged_here, outcomes
 from hsimul3r.generator.dsro.reward import Lesson
 from hsimul3r.generator.dsro.trainer import TuneConfig, tune
 from hsimul3r.generator.dsro.tunable import TunableFlow
@@ -184,8 +184,7 @@ def tested(network: PartFlow, args: Args, seed: int) -> dict[str, dict[str, floa
         folder=args.data, split="held_out", first=first, count=args.tests, views=args.views, known=args.known
     )  # fmt: skip
     cfg = CollectConfig(seeds=args.test_samples, first_seed=TEST_SEED + 1000 * seed)
-    rollouts = judged_here(network, images, cfg)
-    return {how: outcome([made_of(one, images, cfg.judge, is_attached=how == "attached") for one in rollouts]) for how in HOW}
+    return outcomes(judged_here(network, images, cfg), images, cfg.judge)
 
 
 def as_table(out: Path, columns: Sequence[str], result: str = RESULT, names: Mapping[str, str] = COLUMNS) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 from hsimul3r.files import owned_folder, write_whole
 from hsimul3r.generator.dsro.finetune import FinetuneConfig, RoundReport, finetune
 from hsimul3r.generator.dsro.images import JoinedImages
-from hsimul3r.generator.dsro.outcome import made_of, outcome
+from hsimul3r.generator.dsro.outcome import outcomes
 from hsimul3r.generator.dsro.tuned import load_tuned
 from hsimul3r.generator.feedback.cases import CaseImages
 from hsimul3r.generator.feedback.collect import collect
@@ -142,7 +142,4 @@ def compared(
     progress.say(f"[bold]{name} on {cfg.tests} pictures[/bold]")
     asked = replace(cfg.finetune.collect, seeds=cfg.test_seeds, first_seed=TEST_SEED)
     rollouts = collect(network, tests, RolloutStore(out / "tests"), asked, progress).rollouts
-    return {
-        f"{name}, {how}": outcome([made_of(one, tests, asked.judge, is_attached=is_attached) for one in rollouts])
-        for how, is_attached in (("as made", False), ("attached", True))
-    }
+    return {f"{name}, {how}": found for how, found in outcomes(rollouts, tests, asked.judge).items()}

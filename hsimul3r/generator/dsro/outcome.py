@@ -70,6 +70,16 @@ def made_of(rollout: Rollout, images: ImageSet, cfg: JudgeConfig, *, is_attached
     )  # fmt: skip
 
 
+def outcomes(rollouts: Sequence[Rollout], images: ImageSet, cfg: JudgeConfig) -> dict[str, dict[str, float]]:
+    """`outcome` of the same samples, "as made" and "attached"."""
+    attached = [made_of(rollout, images, cfg, is_attached=True) for rollout in rollouts]
+    as_made = [
+        after if rollout.figures["pieces_as_made"] == 1 else made_of(rollout, images, cfg, is_attached=False)
+        for rollout, after in zip(rollouts, attached)
+    ]
+    return {"as made": outcome(as_made), "attached": outcome(attached)}
+
+
 def outcome(made: Sequence[Made]) -> dict[str, float]:
     """Means over samples: shares in percent, Chamfer distances times a hundred; diversity over images.
 
