@@ -2,10 +2,11 @@
 
 python benchmarks/generator.py crops  --sources procedural infinigen sweethome --folder CACHE --weights FOLDER --data DATA
 python benchmarks/generator.py placed --sources infinigen --count 14 --conditions all --out FOLDER
+python benchmarks/generator.py time   --sources procedural --count 12
 
 `crops`: the network alone, from one to three crops, told nothing, what calibrated cameras tell, or extents and turn too;
 compared in the object's own frame, beside the nearest training object of the same category stretched to the true extents.
-`placed`: whole generators from calibrated photos, compared in the world.
+`placed`: whole generators from calibrated photos, compared in the world. `time`: CPU seconds of four samples of an object.
 """
 
 import json
@@ -66,7 +67,7 @@ Row = dict[str, float]
 class Args:
     """Benchmark of the embedded generator."""
 
-    what: tyro.conf.Positional[Literal["crops", "placed"]]
+    what: tyro.conf.Positional[Literal["crops", "placed", "time"]]
     sources: tuple[Source, ...] = ("procedural",)
     count: int = 48
     """Objects of a source; of one that has fewer, all."""
@@ -98,6 +99,9 @@ def main(args: Args) -> None:
     training = TrainingSet.read(args.data) if args.data else None
     for source in args.sources:
         items = items_of(source, args.count, args.folder)
+        if args.what == "time":
+            console.print(times_of(items, network, args), highlight=False)
+            continue
         rows: dict[str, list[Row]] = {}
         for one in (replace(args, seed=seed) for seed in args.seeds):
             found = crop_rows(items, network, training, one) if args.what == "crops" else placed_rows(items, training, one)
@@ -265,6 +269,24 @@ def _chosen(flow: Sequence[Row], fit: Sequence[Row]) -> list[Row]:
         (a if learnt else b) | {"cpu": a["cpu"] + b["cpu"], "learnt": float(learnt)}
         for a, b, learnt in zip(flow, fit, is_learnt)
     ]
+
+
+def times_of(items: Sequence[Item], network: PartFlow, args: Args) -> str:
+    """Mean and longest CPU time of four samples from three crops of an object, and with their placing."""
+    spent: list[tuple[float, float]] = []
+    for item in items:
+        observation, _, images = observation_of(item, CONDITIONS["all"], args.seed)
+        generator = FlowGenerator(network, images)
+        start = time.process_time()
+        generator.samples(observation, count=4, seed=args.seed)
+        sampled = time.process_time()
+        generator.generate(observation, count=1, seed=args.seed)
+        spent.append((sampled - start, time.process_time() - sampled))
+    (sampling, whole), (most, longest) = np.mean(spent[1:], axis=0), np.max(spent[1:], axis=0)
+    return (
+        f"CPU s of four samples: {sampling:.2f} (at most {most:.2f}); with their placing: {whole:.2f} (at most {longest:.2f}); "
+        f"{len(spent) - 1} objects, the first, which compiles, left out"
+    )
 
 
 # --- tables ------------------------------------------------------------
