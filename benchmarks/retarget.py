@@ -165,14 +165,14 @@ def _robots(contact: Contact, frames: int) -> RobotContact:
 def table_of(results: list[Result]) -> Table:
     table = Table(
         "clip", "frames", "seat gap, p95 [mm]", "hands [mm]", "deepest [mm]", "skate [mm/s]", "joint speed [rad/s], share",
-        "frames / CPU s",
+        "frames / CPU s", "with estimating",
     )  # fmt: skip
     for r in results:
         f = r.faults
         table.add_row(
             r.name, str(r.frames), f"{f.seat_gap_mm:.1f}, {f.seat_gap_p95_mm:.1f}", f"{f.hand_gap_mm:.1f}",
             f"{f.deepest_mm:.1f}", f"{f.skate_mm_s:.1f}", f"{f.speed_rad_s:.1f}, {f.speed_share:.2f}",
-            f"{r.frames / r.cpu_s:.0f}",
+            f"{r.frames / r.cpu_s:.0f}", f"{r.frames / (r.cpu_s + r.estimate_cpu_s):.0f}" if r.estimate_cpu_s else "",
         )  # fmt: skip
 
     def over(field: str) -> np.ndarray:
@@ -180,11 +180,13 @@ def table_of(results: list[Result]) -> Table:
         return values[np.isfinite(values)]
 
     frames, cpu_s = sum(r.frames for r in results), sum(r.cpu_s for r in results)
+    mine = [r for r in results if r.estimate_cpu_s]
+    estimating = sum(r.frames for r in mine) / sum(r.cpu_s + r.estimate_cpu_s for r in mine) if mine else np.nan
     for name, fold in (("mean", np.mean), ("worst", np.max)):
         table.add_row(
             name, str(frames), f"{fold(over('seat_gap_mm')):.1f}, {fold(over('seat_gap_p95_mm')):.1f}",
             f"{fold(over('hand_gap_mm')):.1f}", f"{fold(over('deepest_mm')):.1f}", f"{fold(over('skate_mm_s')):.1f}",
-            f"{fold(over('speed_rad_s')):.1f}, {fold(over('speed_share')):.2f}", f"{frames / cpu_s:.0f}",
+            f"{fold(over('speed_rad_s')):.1f}, {fold(over('speed_share')):.2f}", f"{frames / cpu_s:.0f}", f"{estimating:.0f}",
         )  # fmt: skip
     return table
 
