@@ -2,10 +2,11 @@
 
     python -m mjlab_kit.judge runs/policy.onnx --seeds 0 1 2
 
-Controllers: `zero` (the standing pose as targets), `reference` (the motion's angles as targets) and each ONNX file. Starts:
-`first`, in the motion's first frame, and `any`, spread evenly over its first nine tenths; joint angles differ by up to 0.1 rad,
-as in mjlab's own play mode. A try ends where the task ends it; until then its errors count. All controllers of a seed are tried
-side by side in one simulation. Prints JSON, a row for each controller, start and seed.
+Controllers: `zero` (the standing pose as targets), `reference` (the motion's angles), `lead` (and what servos must be asked
+for beyond them) and each ONNX file. Starts: `first`, in the motion's first frame, and `any`, spread evenly over its first nine
+tenths; joint angles differ by up to 0.1 rad, as in mjlab's own play mode. A try ends where the task ends it; until then its
+errors count. All controllers of a seed are tried side by side in one simulation. Prints JSON, a row for each controller, start
+and seed.
 """
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 
@@ -24,6 +25,7 @@ from torch import Tensor
 
 from .scene import folder_of
 from .task import COMMAND
+from .teacher import LEADS
 
 Start = Literal["first", "any"]
 Controller = Callable[[Tensor, slice], Tensor]
@@ -43,7 +45,7 @@ class Args:
     """Of each controller, start and seed."""
     seeds: tuple[int, ...] = (0, 1, 2)
     starts: tuple[Start, ...] = get_args(Start)
-    blind: tuple[str, ...] = ("zero", "reference")
+    blind: tuple[str, ...] = ("zero", "reference", "lead")
     device: str = "cpu"
     out: Path | None = None
 
@@ -188,11 +190,25 @@ def _reference(env: Any) -> Controller:
     return lambda seen, part: ((command.joint_pos - home) / term._scale)[part]
 
 
+def _lead(env: Any) -> Controller:
+    command, term = env.command_manager.get_term(COMMAND), env.action_manager.get_term("joint_pos")
+    robot = env.scene["robot"]
+    leads = np.load(Path(command.cfg.motion_file).with_name(LEADS))
+    order = [leads["joint_names"].tolist().index(name) for name in robot.joint_names]
+    targets = command.motion.joint_pos + torch.from_numpy(leads["lead"][:, order]).to(env.device)
+
+    def act(_: Tensor, part: slice) -> Tensor:
+        frame = (command.time_steps[part] - 1).clamp(min=0)  # the command is of the next frame
+        return (targets[frame] - robot.data.default_joint_pos[part]) / term._scale[part]
+
+    return act
+
+
 def _policy(act: Callable[[np.ndarray], np.ndarray]) -> Callable[[Any], Controller]:
     return lambda env: lambda seen, part: torch.from_numpy(act(seen.cpu().numpy())).to(seen.device)
 
 
-BLIND: dict[str, Callable[[Any], Controller]] = {"zero": _zero, "reference": _reference}
+BLIND: dict[str, Callable[[Any], Controller]] = {"zero": _zero, "reference": _reference, "lead": _lead}
 
 
 if __name__ == "__main__":

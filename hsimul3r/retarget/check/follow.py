@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 
+from hsimul3r.errors import PolicyMismatch
 from hsimul3r.retarget.check.cost import RobotMoment
+from hsimul3r.retarget.check.policy import PolicyFollower
 from hsimul3r.retarget.check.problem import RobotProblem
 from hsimul3r.retarget.check.space import RobotSpace, reference_plan
 from hsimul3r.tracking.controllers import Controlled
@@ -14,8 +17,9 @@ from hsimul3r.tracking.recording import Execution, RecordConfig
 from hsimul3r.tracking.simulation import Simulation, Simulator
 from hsimul3r.tracking.window import CANDIDATES, Rehearsal, WindowConfig, WindowPlanner, track
 
-RobotController = Literal["pd", "lead", "window"]
-"""`pd`: servos are asked for the motion's angles; `lead`: for what makes these come about; `window`: corrected by search."""
+RobotController = Literal["pd", "lead", "window", "policy"]
+"""`pd`: servos are asked for the motion's angles; `lead`: for what makes these come about; `window`: corrected by search;
+`policy`: by a trained network."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +27,8 @@ class FollowConfig:
     """Which controller, and its search."""
 
     controller: RobotController = "window"
+    policy: Path | None = None
+    """ONNX file of mjlab_kit, for the controller of that name."""
     window: WindowConfig = field(
         default_factory=lambda: WindowConfig(good_cost=0.08, weights=CostWeights(effort=0.01, scene=5.0))
     )
@@ -49,6 +55,10 @@ def follow(
 ) -> Controlled:
     """Commands for the fine simulation, from the motion's first state."""
     judge = simulator("judge", 1)
+    if cfg.controller == "policy":
+        if cfg.policy is None:
+            raise PolicyMismatch("", "the controller 'policy' needs a file: --robot-check.follow.policy runs/policy.onnx.")
+        return Controlled(plan=PolicyFollower.of(cfg.policy, problem, judge).plan(recording))
     if cfg.controller != "window":
         return Controlled(plan=reference_plan(problem, judge, leads=cfg.controller == "lead"))
     planner = _planner(problem, simulator, recording, cfg.window)
