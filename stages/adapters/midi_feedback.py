@@ -14,21 +14,20 @@ from numpy import ndarray
 
 from hsimul3r.errors import BadMesh
 from hsimul3r.generator.feedback.alone import Tested, alone, up_to_failure
-from hsimul3r.generator.feedback.forward import ask_person
+from hsimul3r.generator.feedback.forward import ask_person, refused
 from hsimul3r.generator.feedback.images import ImageSet, PersonScene, Truth
 from hsimul3r.generator.feedback.judge import JudgeConfig, Judged
-from hsimul3r.generator.feedback.record import ID_LENGTH, Judgement
+from hsimul3r.generator.feedback.record import ID_LENGTH, Check, Judgement
 from hsimul3r.generator.feedback.shape import Shape, shape_figures
 from hsimul3r.generator.registration import START_SIZE_M, fitting_size
 from hsimul3r.geometry.mesh import Surface, manifold_of
-from hsimul3r.metrics.shape import support_height
 from stages.adapters.lora import load_adapter, merged
 from stages.adapters.midi3d import FAMILY, MidiModel, MidiSettings, made_object, midi_shape
 from stages.adapters.midi_inputs import ScenePictures
 from stages.adapters.networks.midi_sampler import Conditions
 
 SEAT_WINDOW_M = 0.03
-"""What looks up this near to a seat's or top's height belongs to it."""
+"""What looks up within so much of height belongs to one seat or top."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +79,12 @@ class MidiSampler:
             found = Judgement(checks=up_to_failure(alone(None, cfg.tests, why=str(error))), has_person=person is not None)
             return Judged(as_made=found, attached=found, figures={})
         size = fitting_size(shape[0], person.observation) if person else START_SIZE_M
-        found = self._judgement(shape, size, cfg, person)
-        figures = dict(shape_figures(Shape.of((size * shape[0], shape[1]), _pieces(shape)), None))
+        tested = self._tested((size * shape[0], shape[1]))
+        checks = up_to_failure(alone(tested, cfg.tests))
+        if person is not None and all(check.holds for check in checks):
+            checks += self._asked(shape, size, cfg, person)
+        found = Judgement(checks=checks, has_person=person is not None)
+        figures = dict(shape_figures(Shape.of(tested.surface, tested.pieces), None))
         return Judged(as_made=found, attached=found, figures=figures)
 
     def shape(self, sample: Float[ndarray, "tokens channels"], cfg: JudgeConfig) -> Shape | None:
@@ -91,16 +94,19 @@ class MidiSampler:
             return None
         return Shape.of(surface, _pieces(surface))
 
-    def _judgement(self, shape: Surface, size: float, cfg: JudgeConfig, person: PersonScene | None) -> Judgement:
-        surface = size * shape[0], shape[1]
-        tested = Tested(
-            surface=surface, pieces=_pieces(shape), bearing=bearing(surface), density_kg_m3=self.cfg.density_kg_m3,
+    def _asked(self, shape: Surface, size: float, cfg: JudgeConfig, person: PersonScene) -> tuple[Check, ...]:
+        """The person's checks of the object in convex pieces."""
+        try:
+            made = made_object(shape, size, self.cfg, category=person.view.category)
+        except BadMesh as error:
+            return (refused(error),)
+        return ask_person(made, person, cfg.forward)
+
+    def _tested(self, surface: Surface) -> Tested:
+        return Tested(
+            surface=surface, pieces=_pieces(surface), bearing=bearing(surface), density_kg_m3=self.cfg.density_kg_m3,
             friction=self.cfg.friction,
         )  # fmt: skip
-        checks = up_to_failure(alone(tested, cfg.tests))
-        if person is not None and all(check.holds for check in checks):
-            checks += ask_person(made_object(shape, size, self.cfg, category=person.view.category), person, cfg.forward)
-        return Judgement(checks=checks, has_person=person is not None)
 
     def _shape(self, sample: Float[ndarray, "tokens channels"]) -> Surface:
         model = self.loaded()
@@ -108,13 +114,17 @@ class MidiSampler:
 
 
 def bearing(surface: Surface) -> tuple[Float[ndarray, "3"], Float[ndarray, "3"]]:
-    """Box of the faces that look up about where most of them do: a seat, a table top."""
-    vertices, faces = surface
-    height, corner = support_height(vertices, faces), vertices[faces]
-    is_up = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])[:, 2] > 0
-    points = corner[is_up & (np.abs(corner[:, :, 2].mean(axis=1) - height) < SEAT_WINDOW_M)].reshape(-1, 3)
-    low, high = points.min(axis=0), points.max(axis=0)
-    return low, np.array([*high[:2], height])
+    """Box of the faces that look up where most of them are at one height: a seat, a table top."""
+    corner = surface[0][surface[1]]
+    normal = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    corner, area = (value[normal[:, 2] > np.sqrt(0.5) * np.linalg.norm(normal, axis=1)] for value in (corner, normal[:, 2]))
+    height = corner[:, :, 2].mean(axis=1)
+    order = np.argsort(height)
+    total = np.concatenate([[0.0], np.cumsum(area[order])])
+    ends = np.searchsorted(height[order], height[order] + SEAT_WINDOW_M, side="right")
+    first = int((total[ends] - total[:-1]).argmax())
+    points = corner[order[first : ends[first]]].reshape(-1, 3)
+    return points.min(axis=0), points.max(axis=0)
 
 
 def _pieces(surface: Surface) -> int:

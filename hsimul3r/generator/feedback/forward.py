@@ -32,11 +32,16 @@ def ask_person(made: MadeObject, person: PersonScene, cfg: ForwardConfig) -> tup
     try:
         verdict = forward_pass(made, person, cfg)
     except Hsimul3rError as error:
-        return (Check(test="contact", name=f"no forward pass: {error}", value=1.0, limit=0.5, margin=-1.0),)
+        return (refused(error),)
     return tuple(
         Check(test=c.test, name=c.name, value=c.value, limit=c.threshold, margin=c.margin if c.holds else min(c.margin, -1e-9))
         for c in verdict.criteria
     )
+
+
+def refused(error: Hsimul3rError) -> Check:
+    """Of an object with which there is no forward pass."""
+    return Check(test="contact", name=f"no forward pass: {error}", value=1.0, limit=0.5, margin=-1.0)
 
 
 def forward_pass(made: MadeObject, person: PersonScene, cfg: ForwardConfig) -> StabilityVerdict:
