@@ -88,6 +88,15 @@ def test_isaac_s_joints_are_breadth_first(clip):
     assert joints == tuple(clip.robot.joint_names[i] for i in ISAAC_FROM_SDK)
 
 
+def test_isaac_s_links_are_those_that_its_joints_carry(clip):
+    links = breadth_first(clip.robot)
+    carried = [
+        "torso_link" if name == "waist_pitch_joint" else name.replace("_joint", "_link")
+        for name in joints_of(clip.robot, links)
+    ]
+    assert links == ("pelvis", *carried)
+
+
 def test_isaac_s_velocities_are_those_of_the_centres_of_mass(clip, tmp_path):
     write_tracking(clip, tmp_path / "g1.npz", "isaaclab")
     with np.load(tmp_path / "g1.npz") as npz:
