@@ -13,16 +13,16 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from hsimul3r.errors import BadMesh
-from hsimul3r.generator.feedback.alone import Tested, alone, up_to_failure
+from hsimul3r.generator.feedback.alone import Tested, alone, support_of, up_to_failure
 from hsimul3r.generator.feedback.forward import ask_person, refused
 from hsimul3r.generator.feedback.images import ImageSet, PersonScene, Truth
-from hsimul3r.generator.feedback.judge import JudgeConfig, Judged
+from hsimul3r.generator.feedback.judge import SUPPORT, JudgeConfig, Judged
 from hsimul3r.generator.feedback.record import ID_LENGTH, Check, Judgement
 from hsimul3r.generator.feedback.shape import Shape, shape_figures
 from hsimul3r.generator.registration import START_SIZE_M, fitting_size
 from hsimul3r.geometry.mesh import Surface, manifold_of
 from stages.adapters.lora import load_adapter, merged
-from stages.adapters.midi3d import FAMILY, MidiModel, MidiSettings, made_object, midi_shape
+from stages.adapters.midi3d import FAMILY, LICENCES, MidiModel, MidiSettings, made_object, midi_shape
 from stages.adapters.midi_inputs import ScenePictures
 from stages.adapters.networks.midi_sampler import Conditions
 
@@ -46,7 +46,7 @@ class MidiSampler:
         return cls(folder=folder, cfg=cfg, model=_files_id([folder, *adapters]), adapters=tuple(adapters))
 
     def about(self) -> Mapping[str, Any]:
-        return {"family": FAMILY, "adapters": [str(adapter) for adapter in self.adapters]}
+        return {"family": FAMILY, "adapters": [str(adapter) for adapter in self.adapters], "licences": list(LICENCES)}
 
     def settings(self) -> Mapping[str, Any]:
         return {name: value for name, value in asdict(self.cfg).items() if name not in ("weights", "points_a_call")}
@@ -85,6 +85,7 @@ class MidiSampler:
             checks += self._asked(shape, size, cfg, person)
         found = Judgement(checks=checks, has_person=person is not None)
         figures = dict(shape_figures(Shape.of(tested.surface, tested.pieces), None))
+        figures |= {"pieces": float(tested.pieces), SUPPORT: support_of(tested, cfg.tests)}
         return Judged(as_made=found, attached=found, figures=figures)
 
     def shape(self, sample: Float[ndarray, "tokens channels"], cfg: JudgeConfig) -> Shape | None:

@@ -13,7 +13,7 @@ from hsimul3r.generator.feedback.collect import CollectConfig, Task, job_of, rol
 from hsimul3r.generator.feedback.command import FeedbackConfig, run_feedback
 from hsimul3r.generator.feedback.forward import ForwardConfig
 from hsimul3r.generator.feedback.images import FurnitureImages
-from hsimul3r.generator.feedback.judge import JudgeConfig
+from hsimul3r.generator.feedback.judge import SUPPORT, JudgeConfig
 from hsimul3r.generator.feedback.record import RolloutStore
 from hsimul3r.generator.flow.dataset import make_objects, shard_path, write_shard
 from hsimul3r.geometry.mesh import convex_part, union
@@ -61,7 +61,8 @@ def test_a_tiny_midi_is_collected_judged_tuned_and_collected_again(weights, imag
     found = RolloutStore(tmp_path / "store").read(models=[sampler.model])
     assert [one.attached.kind for one in found] == [4, 4, 1, 4]
     assert found[2].attached.checks[-1].test == "connected"
-    assert found[2].attached.checks[-1].value == 2
+    assert found[2].attached.checks[-1].value == found[2].figures["pieces"] == 2
+    assert found[0].figures[SUPPORT] > 0.1
     feedback = FeedbackSet.of(found, keys, "as_made")
     model = MidiModel.load(weights, "cpu")
     midi = TunableMidi(

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from hsimul3r.generator.feedback.record import Check, TestName
+from hsimul3r.generator.feedback.support import support_margin
 from hsimul3r.geometry.mesh import Surface
 from sim_envs.object_tests import POINT_NAMES, ObjectBench, ObjectTests, Stood, body_of, load_points
 
@@ -34,6 +35,12 @@ def alone(tested: Tested | None, tests: ObjectTests, *, why: str = "") -> Iterat
     points = load_points(*tested.bearing, tests) - [0.0, 0.0, tested.surface[0][:, 2].min()]
     for name, stood in zip(POINT_NAMES, bench.bear(points)):
         yield from _stood("payload", f"under {tests.payload_n:g} N in {name}", stood, tests)
+
+
+def support_of(tested: Tested, tests: ObjectTests) -> float:
+    """How far an object is from tipping over in the tests of gravity and payload [m]."""
+    points = load_points(*tested.bearing, tests)
+    return support_margin(*tested.surface, density_kg_m3=tested.density_kg_m3, points=points, load_n=tests.payload_n)
 
 
 def up_to_failure(checks: Iterable[Check]) -> tuple[Check, ...]:

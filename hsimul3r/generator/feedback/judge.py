@@ -10,17 +10,16 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from hsimul3r import __version__
-from hsimul3r.generator.feedback.alone import Tested, alone, up_to_failure
+from hsimul3r.generator.feedback.alone import Tested, alone, support_of, up_to_failure
 from hsimul3r.generator.feedback.forward import ForwardConfig, ask_person
 from hsimul3r.generator.feedback.images import PersonScene, Truth
 from hsimul3r.generator.feedback.record import Judgement
 from hsimul3r.generator.feedback.shape import Shape, shape_figures
-from hsimul3r.generator.feedback.support import support_margin
 from hsimul3r.generator.flow.attach import AttachConfig, attach
 from hsimul3r.generator.flow.generator import made_object
 from hsimul3r.generator.flow.primitives import Primitive, bounds, without_mirrors
 from hsimul3r.generator.registration import MadeObject
-from sim_envs.object_tests import ObjectTests, load_points
+from sim_envs.object_tests import ObjectTests
 
 BEARING: Final = ("seat", "top", "base", "shelf")
 """Roles that bear a load, the first that an object has; all of it where it has none of them."""
@@ -75,7 +74,7 @@ def judge(
     figures = {"pieces_as_made": float(made.pieces_before), "pieces": float(made.pieces), "farthest_m": made.farthest_m}
     if solid is not None:
         figures |= shape_figures(Shape.of(solid.surface, len(made.primitives)), truth)
-        figures[SUPPORT] = support_of(solid, cfg.tests)
+        figures[SUPPORT] = support_of(_tested(solid, made.pieces), cfg.tests)
     return Judged(as_made=as_made, attached=attached, figures=figures)
 
 
@@ -101,12 +100,6 @@ def bearing(primitives: Sequence[Primitive]) -> tuple[Primitive, ...]:
         if found:
             return found
     return tuple(primitives)
-
-
-def support_of(solid: Solid, cfg: ObjectTests) -> float:
-    """How far an object is from tipping over in the tests of gravity and payload [m]."""
-    points = load_points(*bounds(bearing(solid.primitives)), cfg)
-    return support_margin(*solid.surface, density_kg_m3=solid.density_kg_m3, points=points, load_n=cfg.payload_n)
 
 
 def _tested(solid: Solid, pieces: int) -> Tested:
