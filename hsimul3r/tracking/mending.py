@@ -53,7 +53,8 @@ class MendingConfig:
     floor_sigma_m: float = 0.01
     """How exactly soles are not below the floor, nor lower over it than they clear it."""
     clearance_m: float = 0.04
-    """How high soles pass over the floor that move as fast as `swift_m_s` or faster: who sags a little must not trip."""
+    """How high soles pass over the floor that move as fast as `swift_m_s` or faster, where labels have gaps: who sags a little
+    must not trip."""
     slow_m_s: float = 0.5
     """Soles that are slower need no clearance."""
     swift_m_s: float = 2.0
@@ -122,11 +123,11 @@ class Mending:
 
     @cached_property
     def least_height_m(self) -> Float[ndarray, "samples 8"]:
-        """Of the points under the feet, as fast as the reference moves them along the floor."""
+        """Of the points under the feet, as fast as the reference moves them along the floor; 0 where labels are whole."""
         x = Chain.of(self.person).points(self.footing.soles, self.footing.sole_points)[..., :2]
         speed = np.zeros(x.shape[:2]) if len(x) < 2 else np.linalg.norm(np.gradient(x, 1 / self.fps, axis=0), axis=-1)
         share = (speed[self.frames] - self.cfg.slow_m_s) / (self.cfg.swift_m_s - self.cfg.slow_m_s)
-        return self.cfg.clearance_m * np.clip(share, 0.0, 1.0)
+        return self.footing.has_gaps * self.cfg.clearance_m * np.clip(share, 0.0, 1.0)
 
     def _area(self, frame: int) -> Float[ndarray, "edges 3"] | None:
         corners = self.footing.area(frame)

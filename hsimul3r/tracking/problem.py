@@ -70,10 +70,8 @@ class ContactTarget:
     object: str
     keypoint: Float[ndarray, "3"]
     """Middle of the skin nearest to the contact, in the body's frame."""
-    point: Float[ndarray, "3"]
-    """Where the label says, in the object's frame."""
     patch_centre: Float[ndarray, "3"]
-    """In the object's frame; beside `point` where the object is large or ends there."""
+    """In the object's frame."""
     patch_spread: float
     is_held: Bool[ndarray, "frames"]
     """When: the schedule of Eq. 5."""
@@ -174,7 +172,6 @@ def _target(
         body=f"{human}/{BODY_JOINTS[bone]}",
         object=asset.name,
         keypoint=(keypoint - T_world_bone[bone, :3, 3]) @ T_world_bone[bone, :3, :3],
-        point=local_contact,
         patch_centre=centre,
         patch_spread=spread,
         is_held=(np.arange(frames) >= first) & (np.arange(frames) <= last),

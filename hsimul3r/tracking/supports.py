@@ -1,7 +1,8 @@
 """What bears a moving person: soles that stand and other parts that are held against furniture, where and when.
 
-Of a sole that stands the reconstruction says roughly where; that it neither slides nor tips nor sinks in is known. Labels have
-gaps: a foot that rolls onto its heel or off its toes bears before and after it stands; so does what stays where it was held.
+Of a sole that stands the reconstruction says roughly where; that it neither slides nor tips nor sinks in is known. Labels that
+were found in the motion alone have gaps, which shows where nothing bears: then a foot that rolls onto its heel or off its toes
+bears before and after it stands, and so does what stays where it was held.
 """
 
 from collections.abc import Iterator
@@ -63,6 +64,8 @@ class Footing:
     """Bones of the points under both feet."""
     sole_points: Float[ndarray, "8 3"]
     supports: tuple[Support, ...]
+    has_gaps: bool = False
+    """In some frame nothing is said to touch anything."""
 
     def area(self, frame: int) -> Float[ndarray, "points 3"]:
         """Corners of all that bears in a frame."""
@@ -91,12 +94,16 @@ def _footing(
     soles = model.soles(body.betas, rest, origin).reshape(-1, 3) - model.joints(body.betas, rest, origin)[SOLE_BONES]
     blank = Footing(segments=segments(model, body.betas), soles=SOLE_BONES, sole_points=soles, supports=())
     mine = [target for target in problem.targets if target.person == person.name]
-    chain = Chain.of(person)
-    supports = (*_standing(blank, chain, scene, body, problem, mine), *_touching(mine, chain, problem))
+    chain, labelled = Chain.of(person), np.zeros(problem.frames, bool)
+    for contact in scene.contacts:
+        labelled |= (contact.person == body.person) & _frames(contact, body, problem)
+    blank = replace(blank, has_gaps=not labelled.all())
+    supports = (*_standing(blank, chain, scene, body, problem, mine), *_touching(blank, mine, chain, problem))
     if not any(contact.person == body.person and contact.target == FLOOR for contact in scene.contacts):
         supports = tuple(replace(support, bearing=np.zeros_like(support.bearing)) for support in supports)
-        return replace(blank, supports=supports)
-    return replace(blank, supports=(*supports, *_treading(blank, chain, scene, body, problem)))
+    elif blank.has_gaps:
+        supports = (*supports, *_treading(blank, chain, scene, body, problem))
+    return replace(blank, supports=supports)
 
 
 def _standing(
@@ -122,7 +129,7 @@ def _standing(
             goal[:, 2] = contact.point[2]
         goals = np.tile(goal, (problem.frames, 1, 1))
         bearing = np.repeat(is_held[:, None], len(bones), axis=1)
-        if contact.target != FLOOR:
+        if contact.target != FLOOR and feet.has_gaps:
             bearing |= _stays(chain.points(bones, local), goals)
         yield Support(
             bones=bones, local=local, goal=goals, is_held=is_held, sigma_m=SOLE_SIGMA_M, bearing=bearing, area=np.zeros((1, 3))
@@ -145,7 +152,7 @@ def _treading(feet: Footing, chain: Chain, scene: SimScene, body: BodySequence, 
         )  # fmt: skip
 
 
-def _touching(targets: list[ContactTarget], chain: Chain, problem: TrackingProblem) -> Iterator[Support]:
+def _touching(feet: Footing, targets: list[ContactTarget], chain: Chain, problem: TrackingProblem) -> Iterator[Support]:
     """All that is held against furniture but standing feet."""
     for target in targets:
         moves = _moves(target, problem)
@@ -154,7 +161,7 @@ def _touching(targets: list[ContactTarget], chain: Chain, problem: TrackingProbl
         bone = _bone(target)
         half = HAND_M if joint_kind(BODY_JOINTS[bone]) in ("wrist", "elbow") else SEAT_M
         goals = _goals(target, problem)[:, None]
-        bearing = target.is_held[:, None] | _stays(_places(target, chain)[:, None], goals)
+        bearing = target.is_held[:, None] | (_stays(_places(target, chain)[:, None], goals) & feet.has_gaps)
         yield Support(
             bones=np.array([bone]), local=target.keypoint[None], goal=goals, is_held=target.is_held, sigma_m=TOUCH_SIGMA_M,
             bearing=bearing & (not moves),
@@ -182,9 +189,9 @@ def _moves(target: ContactTarget, problem: TrackingProblem) -> bool:
 
 
 def _goals(target: ContactTarget, problem: TrackingProblem) -> Float[ndarray, "frames 3"]:
-    """The label's place in the world."""
+    """The middle of the patch in the world."""
     item = _object(target, problem)
-    return item.position + matrix_from_quaternion(item.quat) @ target.point
+    return item.position + matrix_from_quaternion(item.quat) @ target.patch_centre
 
 
 def _stays(x: Float[ndarray, "frames points 3"], goal: Float[ndarray, "frames points 3"]) -> Bool[ndarray, "frames points"]:

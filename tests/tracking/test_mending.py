@@ -104,6 +104,13 @@ def test_what_stays_bears_when_its_label_ends_and_what_leaves_does_not(standing)
     assert not any(support.is_held[25] for support in leaves.supports)
 
 
+def test_labels_without_gaps_say_all_that_bears(standing):
+    first, *others = standing.contacts
+    footing = mending(replace(standing, contacts=(replace(first, last=9), *others))).footing
+    assert not footing.has_gaps
+    assert len(footing.area(0)) == 8 and len(footing.area(40)) == 4
+
+
 @pytest.mark.parametrize(("speed_m_s", "clear_m"), [(0.4, 0.0), (1.25, 0.02), (2.5, 0.04)])
 def test_feet_clear_the_floor_as_they_are_fast(standing, speed_m_s, clear_m):
     body = standing.bodies[0]
