@@ -40,6 +40,8 @@ SIZE_UNIT: Final = 0.12
 """One unit of the search for an extent, in its logarithm."""
 START_SIZE_M: Final = 0.7
 """First guess of the mean extent of a shape without metres, and the last where nothing is known of cameras."""
+BLIND_TURNS: Final = 8
+"""From so many turns the search begins where the maker knows of none; `RegistrationConfig.turns` otherwise."""
 PLUMB_LINES: Final = 0.04 * np.array([[0, 0], [1, 0], [-1, 0], [0, 1], [0, -1]])
 """What carries a body part is looked for below these points about it, so that no slit between boards is hit alone [m]."""
 
@@ -78,7 +80,8 @@ class Guess:
     parts: tuple[ConvexPart, ...]
     outlines: tuple[ConvexPart, ...]
     """The same with as few edges as their silhouettes need: they are drawn thousands of times."""
-    yaw: float
+    yaw: float | None
+    """None where its maker does not know which way it is turned."""
     knee: float
     """Height of the seat or top: what lies below and above it is stretched apart."""
     is_seat: bool
@@ -102,7 +105,8 @@ class MadeObject:
 
     def turned(self, yaw: float) -> "MadeObject":
         """The same, its turn told against a direction whose yaw in the world this is."""
-        return replace(self, guess=replace(self.guess, yaw=self.guess.yaw + yaw))
+        told = self.guess.yaw
+        return self if told is None else replace(self, guess=replace(self.guess, yaw=told + yaw))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +124,8 @@ def place_coarsely(guess: Guess, observation: Observation, *, cfg: RegistrationC
     if not crops.is_used.any():
         raise NoObject("No view has a mask of the object.")
     problem = _Problem(guess, crops, observation, cfg, has_shifts=False)
-    starts = [np.array([0, 0, 2 * np.pi * k / cfg.turns / YAW_UNIT, 0, 0, 0, 0]) for k in range(cfg.turns)]
+    turns = BLIND_TURNS if guess.yaw is None else cfg.turns
+    starts = [np.array([0, 0, 2 * np.pi * k / turns / YAW_UNIT, 0, 0, 0, 0]) for k in range(turns)]
     searches = [_Search(problem, z, cfg.coarse_population, cfg.coarse_sigma, seed) for z in starts]
     for search in searches:
         search.run(cfg.first_generations)
@@ -144,7 +149,8 @@ def place_finely(place: Place, observation: Observation, *, cfg: RegistrationCon
 def placed_parts(place: Place, observation: Observation) -> tuple[tuple[ConvexPart, ...], Float[ndarray, "4 4"]]:
     """The parts in metres, and the object's frame in the world."""
     sizes, guess = np.exp(SIZE_UNIT * place.z[3:PLACE_SIZE]), place.guess
-    pose, solid = _poses(place.z[None], box_centre(observation), guess.yaw)[0], ConvexSet.of(guess.parts, knee=guess.knee)
+    solid = ConvexSet.of(guess.parts, knee=guess.knee)
+    pose = _poses(place.z[None], box_centre(observation), guess.yaw or 0.0)[0]
     parts = tuple(convex_part(solid.stretched(part.vertices, sizes)) for part in guess.parts)
     T = np.eye(4)
     T[:3, :3] = rotation_about_z(pose[2])
@@ -198,15 +204,15 @@ class _Problem:
     ):  # fmt: skip
         self.guess, self.crops, self.observation, self.cfg = guess, crops, observation, cfg
         self.solid = ConvexSet.of(guess.outlines, knee=guess.knee)
-        self.middle = box_centre(observation)
-        start = np.array([*self.middle, guess.yaw])
+        self.middle, self.yaw = box_centre(observation), guess.yaw or 0.0
+        start = np.array([*self.middle, self.yaw])
         self.free_shifts = (
             without_translation(crops.cameras, crops.is_used, start) if has_shifts else np.zeros((0, 2 * len(crops.labels)))
         )
         self.size = PLACE_SIZE + len(self.free_shifts)
 
     def __call__(self, z: Float[ndarray, "n size"]) -> Float[ndarray, "n"]:
-        sizes, poses = np.exp(SIZE_UNIT * z[:, 3:PLACE_SIZE]), _poses(z, self.middle, self.guess.yaw)
+        sizes, poses = np.exp(SIZE_UNIT * z[:, 3:PLACE_SIZE]), _poses(z, self.middle, self.yaw)
         shifts = (z[:, PLACE_SIZE:] @ self.free_shifts).reshape(len(z), -1, 2) * self.crops.shift_unit_px[:, None]
         energy = self.solid.silhouette_energies(sizes, poses, shifts, self.crops.cameras, self.crops.counts)
         weights = self.cfg.weights

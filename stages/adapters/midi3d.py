@@ -175,7 +175,7 @@ def made_object(shape: Surface, size_m: float, cfg: MidiSettings, *, category: s
     vertices, faces = size_m * shape[0], shape[1]
     parts = convex_pieces(vertices, faces, limit=cfg.most_parts)
     guess = Guess(
-        parts=parts, outlines=parts, yaw=0.0, knee=float(vertices[:, 2].max()), is_seat=category in SEAT_CATEGORIES,
+        parts=parts, outlines=parts, yaw=None, knee=float(vertices[:, 2].max()), is_seat=category in SEAT_CATEGORIES,
         has_front=False,
     )  # fmt: skip
     return MadeObject(

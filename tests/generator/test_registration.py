@@ -97,10 +97,18 @@ def test_no_mask_is_said():
         place_coarsely(guess_of(np.ones(3), 0.0), blind, cfg=CFG, seed=0)
 
 
-def test_a_shape_without_metres_is_made_as_large_as_its_boxes():
-    observation, _ = mesh_observation(2, CLEAN, SHAPE)
-    unit = VERTICES / np.ptp(VERTICES, axis=0).mean()
-    assert fitting_size(unit, observation) == pytest.approx(np.ptp(VERTICES, axis=0).mean(), rel=0.1)
+def test_a_shape_without_metres_or_turn_is_put_where_the_views_show_it():
+    observation, truth = mesh_observation(2, CLEAN, SHAPE)
+    mean = np.ptp(VERTICES, axis=0).mean()
+    size = fitting_size(VERTICES / mean, observation)
+    assert size == pytest.approx(mean, rel=0.1)
+    guess = replace(guess_of(np.full(3, size / mean), 0.0), yaw=None)
+    parts, T = placed_parts(placed_once(guess, observation, CFG), observation)
+    for part, step in zip(parts, STEPS, strict=True):
+        world = part.vertices @ T[:3, :3].T + T[:3, 3]
+        true = placed(step.vertices, truth.pose)
+        assert np.linalg.norm(world.mean(axis=0) - true.mean(axis=0)) < 0.02
+        assert np.ptp(world, axis=0) == pytest.approx(np.ptp(true, axis=0), rel=0.06)
 
 
 def test_the_same_seed_gives_the_same_bits():
