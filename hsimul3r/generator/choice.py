@@ -10,9 +10,8 @@ from hsimul3r.generator.protocol import Candidate, Generator, Observation
 class ChoiceConfig:
     """How the two are weighed against each other."""
 
-    learnt_margin: float = -0.05
-    """Added to the learnt generator's energies. Negative, because only its place and four stretches are adjusted to the masks,
-    not its shape: of equally true objects the fitted one has the lower energy (docs/generator.md)."""
+    learnt_margin: float = 0.0
+    """Added to the learnt generator's energies; what was measured of it stands in docs/generator.md."""
 
 
 class ChoiceGenerator:
