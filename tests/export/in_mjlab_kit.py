@@ -24,7 +24,7 @@ FRAMES = (0, 20, 40)
 def main(folder: Path) -> dict:
     """Resets at some frames: the same state, what mjlab's actor sees, and what the plant says that it sees."""
     cfg = task_env_cfg(folder, play=True)
-    cfg.scene.num_envs, cfg.events = len(FRAMES), {}
+    cfg.scene.num_envs, cfg.scene.env_spacing, cfg.events = len(FRAMES), 0.0, {}
     cfg.commands["motion"].sampling_mode = "uniform"
     env = ManagerBasedRlEnv(cfg=cfg, device="cpu")
     command = env.command_manager.get_term("motion")
