@@ -24,8 +24,6 @@ class CostWeights:
     """Of all degrees of freedom of a person and the objects, against the reference's."""
     object_drift: float = 20.0
     object_tilt: float = 5.0
-    object_turn: float = 0.0
-    """As `object_tilt`, about any axis."""
     scene: float = 2.0
     """Eq. 5."""
     missing_contact: float = 0.3
@@ -81,11 +79,6 @@ def object_drift(position: Float[ndarray, "sims 3"], reference: Float[ndarray, "
 def object_tilt(quat: Float[ndarray, "sims 4"], reference: Float[ndarray, "*sims 4"]) -> Float[ndarray, "sims"]:
     """1 - cos of the angle between an object's up axis and its reference."""
     return 1.0 - (up_axis(quat) * up_axis(reference)).sum(axis=-1)
-
-
-def object_turn(quat: Float[ndarray, "sims 4"], reference: Float[ndarray, "*sims 4"]) -> Float[ndarray, "sims"]:
-    """1 - cos of the angle between an object and its reference, about any axis."""
-    return 2.0 * (1.0 - (quat * reference).sum(axis=-1) ** 2)
 
 
 def up_axis(quat: Float[ndarray, "*batch 4"]) -> Float[ndarray, "*batch 3"]:

@@ -130,7 +130,6 @@ class MomentCost:
         columns = [
             self.weights.object_drift * costs.object_drift(position[:, i], reference.position[frame])
             + self.weights.object_tilt * costs.object_tilt(quat[:, i], reference.quat[frame])
-            + self.weights.object_turn * costs.object_turn(quat[:, i], reference.quat[frame])
             for i, reference in enumerate(self.problem.objects)
         ]
         return np.stack(columns, axis=1) if columns else np.zeros((simulation.count, 0))

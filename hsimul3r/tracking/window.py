@@ -69,7 +69,7 @@ class WindowConfig:
     """Weight of where people are about to fall, in that part."""
     stillness: float = 0.25
     """By how much of its cost holding still may be worse than moving on, once the motion is over."""
-    weights: CostWeights = field(default_factory=lambda: CostWeights(effort=0.01, squeeze=0.1, object_turn=5.0))
+    weights: CostWeights = field(default_factory=lambda: CostWeights(effort=0.01))
     start: StaticCemConfig = field(
         default_factory=lambda: StaticCemConfig(samples=48, max_iterations=8, check_every=1, horizon_s=1.5, horizon_growth=4)
     )

@@ -52,15 +52,6 @@ def test_effort_is_one_where_every_change_is_as_expected():
     np.testing.assert_allclose(costs.effort(np.stack([0 * scale, scale, -2 * scale]), scale), [0, 1, 4])
 
 
-def test_an_object_s_turn_counts_about_any_axis():
-    angle = np.radians(15.0)
-    about_x, about_z = (np.cos(angle / 2) * np.eye(4)[0] + np.sin(angle / 2) * np.eye(4)[i] for i in (1, 3))
-    turned = np.stack([np.eye(4)[0], about_x, about_z, -about_z])
-    expected = 1 - np.cos([0.0, angle, angle, angle])
-    np.testing.assert_allclose(costs.object_turn(turned, np.eye(4)[0]), expected, atol=1e-12)
-    np.testing.assert_allclose(costs.object_tilt(turned, np.eye(4)[0]), expected * [1, 1, 0, 0], atol=1e-12)
-
-
 def test_squeeze_grows_with_the_square_of_all_forces():
     weight = 70 * GRAVITY
     force = np.array([[0.0, 0.0], [2.5 * weight, 2.5 * weight], [0.0, 10 * weight]])
