@@ -64,7 +64,7 @@ class Footing:
     """Bones of the points under both feet."""
     sole_points: Float[ndarray, "8 3"]
     supports: tuple[Support, ...]
-    has_gaps: bool = False
+    has_gaps: bool
     """In some frame nothing is said to touch anything."""
 
     def area(self, frame: int) -> Float[ndarray, "points 3"]:
@@ -92,12 +92,13 @@ def _footing(
 ) -> Footing:
     rest, origin = np.zeros((len(SMPLX_JOINTS), 3)), np.zeros(3)
     soles = model.soles(body.betas, rest, origin).reshape(-1, 3) - model.joints(body.betas, rest, origin)[SOLE_BONES]
-    blank = Footing(segments=segments(model, body.betas), soles=SOLE_BONES, sole_points=soles, supports=())
-    mine = [target for target in problem.targets if target.person == person.name]
-    chain, labelled = Chain.of(person), np.zeros(problem.frames, bool)
+    labelled = np.zeros(problem.frames, bool)
     for contact in scene.contacts:
         labelled |= (contact.person == body.person) & _frames(contact, body, problem)
-    blank = replace(blank, has_gaps=not labelled.all())
+    blank = Footing(
+        segments=segments(model, body.betas), soles=SOLE_BONES, sole_points=soles, supports=(), has_gaps=not labelled.all()
+    )
+    mine, chain = [target for target in problem.targets if target.person == person.name], Chain.of(person)
     supports = (*_standing(blank, chain, scene, body, problem, mine), *_touching(blank, mine, chain, problem))
     if not any(contact.person == body.person and contact.target == FLOOR for contact in scene.contacts):
         supports = tuple(replace(support, bearing=np.zeros_like(support.bearing)) for support in supports)
@@ -116,7 +117,7 @@ def _standing(
         is_held = _frames(contact, body, problem)
         if not is_held.any():
             continue
-        side = slice(0, 4) if contact.part.startswith("left") else slice(4, 8)
+        side = _sole(contact)
         bones, local = feet.soles[side], feet.sole_points[side]
         goal = chain.points(bones, local)[is_held].mean(axis=0)
         if contact.target == FLOOR:
@@ -136,6 +137,11 @@ def _standing(
         )  # fmt: skip
 
 
+def _sole(contact: Contact) -> slice:
+    """The points under a contact's foot, of those under both."""
+    return slice(0, 4) if contact.part.startswith("left") else slice(4, 8)
+
+
 def _treading(feet: Footing, chain: Chain, scene: SimScene, body: BodySequence, problem: TrackingProblem) -> Iterator[Support]:
     """What of the feet is on the floor while they do not stand there."""
     x = chain.points(feet.soles, feet.sole_points)
@@ -143,8 +149,7 @@ def _treading(feet: Footing, chain: Chain, scene: SimScene, body: BodySequence, 
     bearing = (x[..., 2] < TREAD_M) & (speed < TREAD_M_S)
     for contact in scene.contacts:
         if contact.person == body.person and contact.target == FLOOR and contact.part.endswith("_foot"):
-            side = slice(0, 4) if contact.part.startswith("left") else slice(4, 8)
-            bearing[_frames(contact, body, problem), side] = False
+            bearing[_frames(contact, body, problem), _sole(contact)] = False
     if bearing.any():
         yield Support(
             bones=feet.soles, local=feet.sole_points, goal=x * [1.0, 1.0, 0.0], is_held=np.zeros(problem.frames, bool),
